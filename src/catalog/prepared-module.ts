@@ -1,0 +1,45 @@
+import type { TransformationType } from '../spec/transformation-config.ts';
+
+/** Bump whenever what the meter writes changes: cached artefacts of another version are rebuilt, never run. */
+export const METER_VERSION = 1;
+
+/**
+ * Fuel units per millisecond of timeout_ms. One unit is about one WebAssembly instruction; measured in bench/README.md.
+ */
+export const FUEL_PER_MS = 5_000_000;
+
+/** Exports the meter adds. A guest that brings a name starting with this prefix is refused (module.reserved_name). */
+export const METER_PREFIX = 'streamline:';
+/** (f64 units) → (): sets what is left. */
+export const FUEL_SET = 'streamline:fuel_set';
+/** () → f64: what is left; negative once the guest ran out. */
+export const FUEL_LEFT = 'streamline:fuel_left';
+
+export interface ModuleExports {
+  readonly filter: boolean;
+  readonly route: boolean;
+  readonly init: boolean;
+  readonly alloc: boolean;
+  /** `_initialize`, called once before init. */
+  readonly initialize: boolean;
+}
+
+/** What a module is and can do, without running it. */
+export interface ModuleFacts {
+  /** sha256 of the file as read, hex. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly exports: ModuleExports;
+  /** `module.name` of every import. */
+  readonly imports: readonly string[];
+  readonly memory: { readonly minPages: number; readonly maxPages: number | undefined };
+  readonly type: TransformationType;
+}
+
+/** A module checked, capped, metered and compiled: ready to be instantiated in any guest thread. */
+export interface PreparedModule {
+  readonly facts: ModuleFacts;
+  /** Structured-cloneable: posted to guest threads, which share the compiled code. */
+  readonly module: WebAssembly.Module;
+  readonly maxMemoryMb: number;
+}
