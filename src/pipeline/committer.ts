@@ -1,0 +1,67 @@
+import type { Clock } from '../base/clock.ts';
+import { toStreamlineError, type StreamlineError } from '../base/error.ts';
+import type { PartitionOffset } from './ports.ts';
+
+export interface CommitPorts {
+  readonly clock: Clock;
+  readonly intervalMs: number;
+  /** The ledgers' committable offsets, of assignments that have not ended. */
+  readonly committable: () => readonly PartitionOffset[];
+  readonly commit: (offsets: readonly PartitionOffset[]) => Promise<void>;
+  /** A refused commit is tried again with the next offsets; this is for the log. */
+  readonly refused: (error: StreamlineError) => void;
+  /** Not retriable: the transform restarts. */
+  readonly fail: (error: StreamlineError) => void;
+}
+
+/** Commits what is settled, every interval, one commit at a time. I1 is the ledger's; this only never goes beyond it. */
+export class Committer {
+  readonly #ports: CommitPorts;
+  readonly #committed = new Map<number, number>();
+  #running: Promise<void> = Promise.resolve();
+  #cancelTimer: (() => void) | undefined;
+  /** Wall clock of the last commit the broker took, ms; undefined before the first. */
+  lastCommitMs: number | undefined;
+
+  constructor(ports: CommitPorts) {
+    this.#ports = ports;
+  }
+
+  start(): void {
+    this.#cancelTimer = this.#ports.clock.after(this.#ports.intervalMs, () => {
+      void this.commitNow().then(() => {
+        if (this.#cancelTimer !== undefined) this.start();
+      });
+    });
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+  }
+
+  /** Forgets a partition that has a new assignment: its position starts from the broker's again. */
+  forget(partition: number): void {
+    this.#committed.delete(partition);
+  }
+
+  /** Commits what has settled since the last time. Never rejects. */
+  commitNow(): Promise<void> {
+    this.#running = this.#running.then(() => this.#commit());
+    return this.#running;
+  }
+
+  async #commit(): Promise<void> {
+    const offsets = this.#ports.committable().filter((o) => this.#committed.get(o.partition) !== o.offset);
+    if (offsets.length === 0) return;
+    try {
+      await this.#ports.commit(offsets);
+      for (const { partition, offset } of offsets) this.#committed.set(partition, offset);
+      this.lastCommitMs = this.#ports.clock.wallMs();
+    } catch (thrown) {
+      const error = toStreamlineError(thrown);
+      if (error.retriable) this.#ports.refused(error);
+      else this.#ports.fail(error);
+    }
+  }
+}

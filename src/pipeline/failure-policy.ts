@@ -1,0 +1,25 @@
+import { ERROR_CODES, type ErrorCode } from '../base/error-code.ts';
+import type { Rng } from '../base/rng.ts';
+import type { ErrorPolicy, OnFailure } from '../spec/transformation-config.ts';
+
+/** A record's failure: a value, not an exception. */
+export interface RecordFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** Units spent on the last attempt. */
+  readonly fuelUsed: number;
+}
+
+export type Verdict = 'retry' | OnFailure;
+
+/** What becomes of a record that failed for the `attempt`th time (1 = first). */
+export function decide(failure: RecordFailure, attempt: number, policy: ErrorPolicy): Verdict {
+  const retriable = ERROR_CODES[failure.code].retriable;
+  return retriable && attempt <= policy.maxRetries ? 'retry' : policy.onFailure;
+}
+
+/** Exponential with full jitter on its upper half, so that partitions that failed together do not retry together. */
+export function backoffMs(attempt: number, policy: ErrorPolicy, rng: Rng): number {
+  const ceiling = Math.min(policy.retryBackoffMaxMs, policy.retryBackoffMs * 2 ** Math.min(attempt - 1, 30));
+  return ceiling / 2 + (ceiling / 2) * rng();
+}

@@ -1,0 +1,90 @@
+import type { PackedBatch } from './packed-batch.ts';
+
+export interface InFlightLimits {
+  readonly batchesMax: number;
+  readonly bytesMax: number;
+}
+
+/** One polled batch until its last segment settled. */
+export interface BatchTicket {
+  readonly batch: PackedBatch;
+}
+
+interface OpenTicket extends BatchTicket {
+  segmentsOpen: number;
+  /** Segments of partitions that are not held up by a retry. */
+  segmentsActive: number;
+}
+
+/**
+ * How much the pipeline holds, and whether it may poll for more: back-pressure end to end.
+ *
+ * A batch whose remaining segments all wait behind a retrying record no longer counts against `batchesMax`, so that the other
+ * partitions flow on; its bytes count until it is done, so that memory stays bounded whatever happens.
+ */
+export class InFlight {
+  readonly #limits: InFlightLimits;
+  readonly #released: (batch: PackedBatch) => void;
+  #active = 0;
+  #bytes = 0;
+  #waiting: (() => void) | undefined;
+
+  constructor(limits: InFlightLimits, released: (batch: PackedBatch) => void) {
+    this.#limits = limits;
+    this.#released = released;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  hasRoom(): boolean {
+    return this.#active < this.#limits.batchesMax && this.#bytes < this.#limits.bytesMax;
+  }
+
+  /** Calls back once as soon as something was released or held; replaces an earlier callback. */
+  onChange(callback: () => void): void {
+    this.#waiting = callback;
+  }
+
+  open(batch: PackedBatch, segments: number): BatchTicket {
+    const ticket: OpenTicket = { batch, segmentsOpen: segments, segmentsActive: segments };
+    this.#active += 1;
+    this.#bytes += batch.byteLength;
+    return ticket;
+  }
+
+  /** One segment is done, held or not. */
+  close(given: BatchTicket, held: boolean): void {
+    const ticket = given as OpenTicket;
+    ticket.segmentsOpen -= 1;
+    if (!held) this.#deactivate(ticket);
+    if (ticket.segmentsOpen === 0) {
+      this.#bytes -= ticket.batch.byteLength;
+      this.#released(ticket.batch);
+    }
+    this.#wake();
+  }
+
+  hold(given: BatchTicket): void {
+    this.#deactivate(given as OpenTicket);
+    this.#wake();
+  }
+
+  unhold(given: BatchTicket): void {
+    const ticket = given as OpenTicket;
+    if (ticket.segmentsActive === 0) this.#active += 1;
+    ticket.segmentsActive += 1;
+  }
+
+  #deactivate(ticket: OpenTicket): void {
+    ticket.segmentsActive -= 1;
+    if (ticket.segmentsActive === 0) this.#active -= 1;
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.();
+  }
+}

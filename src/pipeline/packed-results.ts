@@ -1,0 +1,219 @@
+import { assert } from '../base/assert.ts';
+import { errorCodeNumber, errorCodeOf, type ErrorCode } from '../base/error-code.ts';
+
+/**
+ * Packed results: what a guest thread answers to a packed batch. One buffer, little-endian, entries in the order of the
+ * batch's records; a record has one entry (a component guest, later, 0..n).
+ *
+ * ```
+ * entry, 8-aligned:
+ *   +0  u32 entryLength   (whole entry, a multiple of 8)
+ *   +4  u32 recordIndex   in the batch
+ *   +8  u8  kind          0 output, 1 dropped by filter, 2 failed, 3 dropped as a tombstone
+ *   +9  u8  flags         1 key is the input's, 2 value is the input's, 4 headers are the input's
+ *   +10 u16 topic         index into WorkResult.topics; 0xFFFF = the spec's output topic. kind 2: error code number
+ *   +12 i32 partition     -1 = by key; else this one
+ *   +16 f64 fuelUsed      units, of all calls for this record
+ *   +24 i32 valueLength   (-1 = null; 0 with flag 2). kind 2: length of the message
+ *   +28 u32 headersLength
+ *   +32 u32 zero
+ *   +36 i32 keyLength     (-1 = null; 0 with flag 1)
+ *   +40 key, value, headers (header entries as in the packed batch). kind 2: message, UTF-8
+ * ```
+ * A part that is the input's is not copied: the producer reads it from the batch. So a record's bytes are copied at most twice
+ * in memory JavaScript owns: into the guest and out of it.
+ */
+export const RESULT_ENTRY_BYTES = 40;
+export const DEFAULT_TOPIC = 0xffff;
+
+export const RESULT = {
+  entryLength: 0,
+  recordIndex: 4,
+  kind: 8,
+  flags: 9,
+  topic: 10,
+  partition: 12,
+  fuelUsed: 16,
+  valueLength: 24,
+  headersLength: 28,
+  keyLength: 36,
+  key: 40,
+} as const;
+
+export const KIND_OUTPUT = 0;
+export const KIND_FILTERED = 1;
+export const KIND_FAILED = 2;
+
+export const KEY_FROM_INPUT = 1;
+export const VALUE_FROM_INPUT = 2;
+export const HEADERS_FROM_INPUT = 4;
+export const ALL_FROM_INPUT = KEY_FROM_INPUT | VALUE_FROM_INPUT | HEADERS_FROM_INPUT;
+
+/** A failure as read from an entry. */
+export interface PackedFailure {
+  readonly recordIndex: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly fuelUsed: number;
+}
+
+/**
+ * Appends entries to a buffer it may replace by a larger one. Lives in a guest thread for the thread's lifetime.
+ * The caller fills key and value itself (straight out of guest memory) between `begin` and `end`.
+ */
+export class ResultWriter {
+  #buffer: SharedArrayBuffer;
+  #bytes: Uint8Array;
+  #view: DataView;
+  #at = 0;
+  /** Bytes of the entry under way, after its fixed part. */
+  #bodyAt = 0;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.#buffer = buffer;
+    this.#bytes = new Uint8Array(buffer);
+    this.#view = new DataView(buffer);
+  }
+
+  /** Starts over in `buffer`. */
+  reset(buffer: SharedArrayBuffer): void {
+    if (buffer !== this.#buffer) {
+      this.#buffer = buffer;
+      this.#bytes = new Uint8Array(buffer);
+      this.#view = new DataView(buffer);
+    }
+    this.#at = 0;
+  }
+
+  get buffer(): SharedArrayBuffer {
+    return this.#buffer;
+  }
+  get byteLength(): number {
+    return this.#at;
+  }
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+  get view(): DataView {
+    return this.#view;
+  }
+
+  /** An entry without a body: pass-through, dropped. */
+  plain(recordIndex: number, kind: number, flags: number, topic: number, partition: number, fuelUsed: number): void {
+    this.begin(recordIndex, kind, flags, topic, partition, fuelUsed, 0);
+    this.end(0, 0, 0);
+  }
+
+  /**
+   * Reserves `bodyBytesMax` after the fixed part and returns where the body starts in `bytes` (read `bytes` again: the buffer
+   * may have been replaced).
+   */
+  begin(
+    recordIndex: number,
+    kind: number,
+    flags: number,
+    topic: number,
+    partition: number,
+    fuelUsed: number,
+    bodyBytesMax: number,
+  ): number {
+    const need = this.#at + RESULT_ENTRY_BYTES + bodyBytesMax + 8;
+    if (need > this.#buffer.byteLength) this.#grow(need);
+    const view = this.#view;
+    const at = this.#at;
+    view.setUint32(at + RESULT.recordIndex, recordIndex, true);
+    view.setUint8(at + RESULT.kind, kind);
+    view.setUint8(at + RESULT.flags, flags);
+    view.setUint16(at + RESULT.topic, topic, true);
+    view.setInt32(at + RESULT.partition, partition, true);
+    view.setFloat64(at + RESULT.fuelUsed, fuelUsed, true);
+    this.#bodyAt = at + RESULT_ENTRY_BYTES;
+    return this.#bodyAt;
+  }
+
+  /** Closes the entry begun: lengths of what was written to its body (-1 = null, 0 where it is the input's). */
+  end(keyLength: number, valueLength: number, headersLength: number): void {
+    const view = this.#view;
+    const at = this.#at;
+    const body = Math.max(0, keyLength) + Math.max(0, valueLength) + headersLength;
+    const length = (RESULT_ENTRY_BYTES + body + 7) & ~7;
+    view.setUint32(at, length, true);
+    view.setInt32(at + RESULT.valueLength, valueLength, true);
+    view.setUint32(at + RESULT.headersLength, headersLength, true);
+    view.setUint32(at + 32, 0, true);
+    view.setInt32(at + RESULT.keyLength, keyLength, true);
+    this.#at = at + length;
+  }
+
+  failed(recordIndex: number, code: ErrorCode, message: string, fuelUsed: number): void {
+    const text = Buffer.from(message.length > 4000 ? message.slice(0, 4000) : message, 'utf8');
+    const at = this.begin(recordIndex, KIND_FAILED, 0, errorCodeNumber(code), -1, fuelUsed, text.length);
+    this.#bytes.set(text, at);
+    this.end(0, text.length, 0);
+  }
+
+  #grow(bytesMin: number): void {
+    const larger = new SharedArrayBuffer(Math.max(bytesMin, this.#buffer.byteLength * 2));
+    const bytes = new Uint8Array(larger);
+    bytes.set(this.#bytes.subarray(0, this.#at));
+    this.#buffer = larger;
+    this.#bytes = bytes;
+    this.#view = new DataView(larger);
+  }
+}
+
+/** Reads results in place. `at` is the byte position of an entry. */
+export class ResultReader {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+
+  constructor(buffer: SharedArrayBuffer) {
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+  }
+
+  next(at: number): number {
+    const length = this.view.getUint32(at, true);
+    assert(length >= RESULT_ENTRY_BYTES && (length & 7) === 0, 'packed results: entry length');
+    return at + length;
+  }
+  recordIndex(at: number): number {
+    return this.view.getUint32(at + RESULT.recordIndex, true);
+  }
+  kind(at: number): number {
+    return this.view.getUint8(at + RESULT.kind);
+  }
+  flags(at: number): number {
+    return this.view.getUint8(at + RESULT.flags);
+  }
+  topic(at: number): number {
+    return this.view.getUint16(at + RESULT.topic, true);
+  }
+  partition(at: number): number {
+    return this.view.getInt32(at + RESULT.partition, true);
+  }
+  fuelUsed(at: number): number {
+    return this.view.getFloat64(at + RESULT.fuelUsed, true);
+  }
+  keyLength(at: number): number {
+    return this.view.getInt32(at + RESULT.keyLength, true);
+  }
+  valueLength(at: number): number {
+    return this.view.getInt32(at + RESULT.valueLength, true);
+  }
+  headersLength(at: number): number {
+    return this.view.getUint32(at + RESULT.headersLength, true);
+  }
+
+  failure(at: number): PackedFailure {
+    assert(this.kind(at) === KIND_FAILED, 'packed results: not a failure');
+    const start = at + RESULT.key;
+    const message = Buffer.from(this.bytes.buffer, start, this.valueLength(at)).toString('utf8');
+    return {
+      recordIndex: this.recordIndex(at),
+      code: errorCodeOf(this.topic(at)),
+      message,
+      fuelUsed: this.fuelUsed(at),
+    };
+  }
+}

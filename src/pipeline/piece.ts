@@ -1,0 +1,97 @@
+import type { ErrorCode } from '../base/error-code.ts';
+import type { RecordFailure } from './failure-policy.ts';
+import { RECORD, type BatchReader } from './packed-batch.ts';
+import { KIND_FAILED, KIND_FILTERED, KIND_OUTPUT, type ResultReader } from './packed-results.ts';
+import type { SegmentResult } from './ports.ts';
+
+/** Records next to each other in a segment that are produced together: bytes [startByte, endByte) of the results. */
+export interface RangePiece {
+  readonly kind: 'range';
+  readonly startByte: number;
+  readonly endByte: number;
+  readonly recordCount: number;
+  readonly outputs: number;
+  readonly filtered: number;
+  readonly lastRecord: number;
+  /** Set when the piece is one record that waits for its key (ordering: key). */
+  readonly key: string | undefined;
+}
+
+/** One record that did not make it. */
+export interface FailedPiece {
+  readonly kind: 'failed';
+  readonly recordCount: 1;
+  readonly lastRecord: number;
+  readonly failure: RecordFailure;
+}
+
+export type Piece = RangePiece | FailedPiece;
+
+export interface CutRules {
+  /** What is wrong with the topic an entry names; undefined = nothing. */
+  readonly topicFailure: (topic: number) => { code: ErrorCode; message: string } | undefined;
+  /** ordering: key: the record's key when an earlier record of that key is held up. */
+  readonly heldKey: (recordIndex: number) => string | undefined;
+}
+
+/** The whole segment as one piece: the usual case, decided without looking at a single record. */
+export function wholePiece(segment: SegmentResult, recordCount: number, lastRecord: number): RangePiece {
+  return {
+    kind: 'range',
+    startByte: segment.startByte,
+    endByte: segment.endByte,
+    recordCount,
+    outputs: segment.outputs,
+    filtered: segment.filtered,
+    lastRecord,
+    key: undefined,
+  };
+}
+
+/**
+ * Cuts a segment at its failures, at entries whose topic is refused, and at records that must wait for their key.
+ * Lazy on purpose: what happens to one piece (its key is held up) decides how the rest is cut.
+ */
+export function* cutPieces(results: ResultReader, segment: SegmentResult, rules: CutRules): Generator<Piece> {
+  let open: { -readonly [K in keyof RangePiece]: RangePiece[K] } | undefined;
+  for (let at = segment.startByte; at < segment.endByte; at = results.next(at)) {
+    const lastRecord = results.recordIndex(at);
+    const failure = failureOf(results, at, rules);
+    const key = failure === undefined ? rules.heldKey(lastRecord) : undefined;
+    if (open !== undefined && (failure !== undefined || key !== undefined)) {
+      yield open;
+      open = undefined;
+    }
+    if (failure !== undefined) {
+      yield { kind: 'failed', recordCount: 1, lastRecord, failure };
+      continue;
+    }
+    open ??= { kind: 'range', startByte: at, endByte: at, recordCount: 0, outputs: 0, filtered: 0, lastRecord, key };
+    open.endByte = results.next(at);
+    open.recordCount += 1;
+    open.lastRecord = lastRecord;
+    if (results.kind(at) === KIND_OUTPUT) open.outputs += 1;
+    if (results.kind(at) === KIND_FILTERED) open.filtered += 1;
+    if (key !== undefined) {
+      yield open;
+      open = undefined;
+    }
+  }
+  if (open !== undefined) yield open;
+}
+
+function failureOf(results: ResultReader, at: number, rules: CutRules): RecordFailure | undefined {
+  if (results.kind(at) === KIND_FAILED) return results.failure(at);
+  if (results.kind(at) !== KIND_OUTPUT) return undefined;
+  const wrong = rules.topicFailure(results.topic(at));
+  return wrong === undefined ? undefined : { ...wrong, fuelUsed: results.fuelUsed(at) };
+}
+
+/** A record's key as a map key; undefined for a null key, which no other record has to wait for. */
+export function keyOf(batch: BatchReader, recordIndex: number): string | undefined {
+  const at = batch.recordAt(recordIndex);
+  const length = batch.keyLength(at);
+  if (length < 0) return undefined;
+  return Buffer.from(batch.bytes.buffer, at + RECORD.key, length).toString('latin1');
+}
+

@@ -1,0 +1,323 @@
+import { within, type Clock } from '../base/clock.ts';
+import { toStreamlineError, type StreamlineError } from '../base/error.ts';
+import type { Rng } from '../base/rng.ts';
+import type { TransformationConfig } from '../spec/transformation-config.ts';
+import { Breaker } from './breaker.ts';
+import { Committer } from './committer.ts';
+import { InFlight } from './in-flight.ts';
+import { Lane, type LaneContext, type Slot } from './lane.ts';
+import type { PackedBatch } from './packed-batch.ts';
+import type { Executor, PartitionOffset, RecordSink, RecordSource, TopicDirectory, WorkResult } from './ports.ts';
+import { emptyStats, type TransformationStats } from './transformation-stats.ts';
+
+export interface PipelineLimits {
+  /** Records per poll. */
+  readonly pollRecordsMax: number;
+  /** Batches polled and not settled, not counting what waits behind a retry. */
+  readonly inFlightBatchesMax: number;
+  /** Bytes of records held at once. */
+  readonly inFlightBytesMax: number;
+  readonly commitIntervalMs: number;
+  /** How long a revoke or a stop waits for records under way. */
+  readonly drainTimeoutMs: number;
+  /** Largest record produced, bytes. */
+  readonly recordBytesMax: number;
+}
+
+export interface PipelineParts {
+  readonly config: TransformationConfig;
+  readonly limits: PipelineLimits;
+  readonly source: RecordSource;
+  readonly executor: Executor;
+  readonly sink: RecordSink;
+  readonly topics: TopicDirectory;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly moduleSha256: string;
+  readonly workerId: string;
+  readonly log: PipelineLog;
+}
+
+export interface PipelineLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+}
+
+/** How long one poll waits for a record, ms: bounds how late a stop is noticed. */
+const POLL_WAIT_MS = 100;
+/** A pipeline without room still polls (with everything paused) this often, or the group would throw it out. */
+const KEEP_ALIVE_MS = 1000;
+
+/**
+ * THE DATA PATH of one transform. One record, top to bottom:
+ * `#poll` takes a packed batch from the source → `#dispatch` enters it into its partition's lane and ledger and hands it to a
+ * guest thread → the lane puts results back in order, produces them or applies the error policy, and settles the record when
+ * the cluster has acknowledged its outcome → the committer commits what is settled.
+ */
+export class Pipeline {
+  readonly stats: TransformationStats = emptyStats();
+  readonly #parts: PipelineParts;
+  readonly #lanes = new Map<number, Lane>();
+  readonly #inFlight: InFlight;
+  readonly #results = new Map<PackedBatch, WorkResult>();
+  readonly #laneContext: LaneContext;
+  readonly #committer: Committer;
+  readonly #failed: (error: StreamlineError) => void;
+  /** Partitions not read for now: their record retries. */
+  readonly #notReading = new Set<number>();
+  #epoch = 0;
+  #executing = 0;
+  #stopping = false;
+  #failure: StreamlineError | undefined;
+  #stopped: Promise<void> | undefined;
+  #loop: Promise<void> = Promise.resolve();
+  #wake: (() => void) | undefined;
+
+  /** @param failed called once, when the transform cannot go on: the owner stops it, and may start a new one */
+  constructor(parts: PipelineParts, failed: (error: StreamlineError) => void) {
+    this.#parts = parts;
+    this.#failed = failed;
+    const { config, limits, clock } = parts;
+    this.#inFlight = new InFlight({ batchesMax: limits.inFlightBatchesMax, bytesMax: limits.inFlightBytesMax }, (batch) =>
+      this.#release(batch),
+    );
+    this.#laneContext = {
+      config,
+      executor: parts.executor,
+      sink: parts.sink,
+      topics: parts.topics,
+      clock,
+      rng: parts.rng,
+      breaker: new Breaker(config.errors.stopAfter),
+      stats: this.stats,
+      inFlight: this.#inFlight,
+      deadLetters: { config, moduleSha256: parts.moduleSha256, workerId: parts.workerId },
+      recordBytesMax: limits.recordBytesMax,
+      setReading: (partition, reading) => this.#setReading(partition, reading),
+      fail: (error) => this.#fail(error),
+    };
+    this.#committer = new Committer({
+      clock,
+      intervalMs: limits.commitIntervalMs,
+      committable: () => this.#committable([...this.#lanes.values()]),
+      commit: (offsets) => parts.source.commit(offsets),
+      refused: (error) => parts.log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
+      fail: (error) => this.#fail(error),
+    });
+  }
+
+  /** Joins the group and starts to read. Rejects when the cluster cannot be reached or refuses. */
+  async start(): Promise<void> {
+    const { sink, source } = this.#parts;
+    await sink.start((error) => this.#fail(error));
+    await source.start({
+      assigned: (partitions) => this.#assigned(partitions),
+      revoked: (partitions) => this.#revoked(partitions),
+      lost: (partitions) => this.#lost(partitions),
+      failed: (error) => this.#fail(error),
+    });
+    this.#committer.start();
+    this.#loop = this.#poll();
+  }
+
+  /** Drains within its bound, commits, leaves the group, releases everything (I8). Idempotent; never rejects. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wakeUp();
+    await this.#loop;
+    this.#committer.stop();
+    await this.#drain([...this.#lanes.values()]);
+    for (const lane of this.#lanes.values()) lane.end();
+    const { source, sink, executor, limits, log } = this.#parts;
+    for (const close of [
+      () => source.close(),
+      () => sink.close(this.#failure === undefined ? limits.drainTimeoutMs : 0),
+      () => executor.close(),
+    ]) {
+      await close().catch((thrown: unknown) => log.warn({ err: toStreamlineError(thrown).message }, 'close failed'));
+    }
+    this.#lanes.clear();
+  }
+
+  get lastCommitMs(): number | undefined {
+    return this.#committer.lastCommitMs;
+  }
+  get inFlightBytes(): number {
+    return this.#inFlight.bytes;
+  }
+  get partitions(): number[] {
+    return [...this.#lanes.keys()].sort((a, b) => a - b);
+  }
+
+  // ---- records ---------------------------------------------------------------------------------------------
+
+  async #poll(): Promise<void> {
+    const { source, limits } = this.#parts;
+    try {
+      while (!this.#stopping) {
+        if (!(await this.#room())) continue;
+        const batch = await source.poll(limits.pollRecordsMax, POLL_WAIT_MS);
+        if (batch !== undefined) this.#dispatch(batch);
+      }
+    } catch (thrown) {
+      this.#fail(toStreamlineError(thrown));
+    }
+  }
+
+  #dispatch(batch: PackedBatch): void {
+    // I5: records of a partition that is draining, or was given up while the poll was under way, are not ours any more.
+    const lanes = batch.segments.map((segment) => {
+      const lane = this.#lanes.get(segment.partition);
+      return lane?.accepting === true ? lane : undefined;
+    });
+    const accepted = lanes.filter((lane) => lane !== undefined).length;
+    if (accepted === 0) {
+      this.#parts.source.release(batch);
+      return;
+    }
+    const ticket = this.#inFlight.open(batch, accepted);
+    const slots = batch.segments.map((segment, i): Slot | undefined => lanes[i]?.accept(segment, ticket));
+    this.#executing += 1;
+    void this.#execute(batch, lanes, slots);
+  }
+
+  async #execute(
+    batch: PackedBatch,
+    lanes: readonly (Lane | undefined)[],
+    slots: readonly (Slot | undefined)[],
+  ): Promise<void> {
+    try {
+      const work = await this.#parts.executor.execute(batch);
+      this.#results.set(batch, work);
+      for (const [i, slot] of slots.entries()) {
+        const segment = work.segments[i];
+        if (slot !== undefined && segment !== undefined) lanes[i]?.deliver(slot, work, segment);
+      }
+    } catch (thrown) {
+      this.#fail(toStreamlineError(thrown));
+    } finally {
+      this.#executing -= 1;
+      this.#wakeUp();
+    }
+  }
+
+  /** The last segment of a batch is done: nothing points into its buffers any more. */
+  #release(batch: PackedBatch): void {
+    const work = this.#results.get(batch);
+    this.#results.delete(batch);
+    if (work !== undefined) this.#parts.executor.release(work);
+    this.#parts.source.release(batch);
+  }
+
+  // ---- back-pressure ---------------------------------------------------------------------------------------
+
+  #hasRoom(): boolean {
+    return this.#executing < this.#parts.executor.parallelism && this.#inFlight.hasRoom();
+  }
+
+  /**
+   * Waits until there is room for another batch. When that takes long, pauses all partitions and polls nothing, so that the
+   * group keeps this member. False: look again.
+   */
+  async #room(): Promise<boolean> {
+    if (this.#hasRoom()) return true;
+    const { clock, source } = this.#parts;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(KEEP_ALIVE_MS, resolve);
+      const wake = (): void => {
+        cancel();
+        resolve();
+      };
+      this.#wake = wake;
+      this.#inFlight.onChange(wake);
+    });
+    this.#wake = undefined;
+    if (this.#hasRoom() || this.#stopping) return false;
+    const reading = this.partitions.filter((partition) => !this.#notReading.has(partition));
+    source.pause(reading);
+    const batch = await source.poll(this.#parts.limits.pollRecordsMax, 0);
+    if (batch !== undefined) this.#dispatch(batch);
+    source.resume(reading.filter((partition) => this.#lanes.has(partition) && !this.#notReading.has(partition)));
+    return false;
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  #setReading(partition: number, reading: boolean): void {
+    if (reading) this.#notReading.delete(partition);
+    else this.#notReading.add(partition);
+    if (!this.#lanes.has(partition)) return;
+    if (reading) this.#parts.source.resume([partition]);
+    else this.#parts.source.pause([partition]);
+  }
+
+  // ---- assignment ------------------------------------------------------------------------------------------
+
+  #assigned(partitions: readonly number[]): void {
+    this.#epoch += 1;
+    for (const partition of partitions) {
+      this.#lanes.get(partition)?.end();
+      this.#notReading.delete(partition);
+      this.#committer.forget(partition);
+      this.#lanes.set(partition, new Lane(partition, this.#epoch, this.#laneContext));
+    }
+    this.#parts.log.info({ partitions: [...partitions] }, 'partitions assigned');
+  }
+
+  /** Consuming → draining → ended, within the drain bound; then the adapter gives the partitions up. */
+  async #revoked(partitions: readonly number[]): Promise<void> {
+    const lanes = this.#lanesOf(partitions);
+    await this.#drain(lanes);
+    for (const lane of lanes) this.#end(lane);
+    this.#parts.log.info({ partitions: [...partitions] }, 'partitions revoked');
+  }
+
+  #lost(partitions: readonly number[]): void {
+    for (const lane of this.#lanesOf(partitions)) this.#end(lane);
+    this.#parts.log.warn({ partitions: [...partitions] }, 'partitions lost');
+  }
+
+  async #drain(lanes: readonly Lane[]): Promise<void> {
+    const { clock, limits, sink } = this.#parts;
+    const drained = Promise.all(lanes.map((lane) => lane.drain()));
+    sink.hurry();
+    await within(clock, limits.drainTimeoutMs, drained);
+    await within(clock, limits.drainTimeoutMs, this.#committer.commitNow());
+  }
+
+  #end(lane: Lane): void {
+    lane.end();
+    if (this.#lanes.get(lane.partition) === lane) this.#lanes.delete(lane.partition);
+    this.#notReading.delete(lane.partition);
+  }
+
+  #lanesOf(partitions: readonly number[]): Lane[] {
+    return partitions.flatMap((partition) => this.#lanes.get(partition) ?? []);
+  }
+
+  #committable(lanes: readonly Lane[]): PartitionOffset[] {
+    const offsets: PartitionOffset[] = [];
+    for (const lane of lanes) {
+      // I5: an ended assignment commits nothing.
+      if (lane.ended || lane.ledger.committable === undefined) continue;
+      offsets.push({ partition: lane.partition, offset: lane.ledger.committable });
+    }
+    return offsets;
+  }
+
+  #fail(error: StreamlineError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    for (const lane of this.#lanes.values()) lane.halt();
+    this.#failed(error);
+  }
+}

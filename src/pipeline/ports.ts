@@ -1,0 +1,162 @@
+import type { ErrorCode } from '../base/error-code.ts';
+import type { StreamlineError } from '../base/error.ts';
+import type { TopicName } from '../spec/transformation-config.ts';
+import type { PackedBatch, RecordHeader } from './packed-batch.ts';
+
+/*
+ * What the data path needs from the outside. Adapters (kafka/, guest/, the simulation's fakes) implement these;
+ * pipeline/ imports none of them. The main thread touches batches, segments and rare failures: never each record.
+ */
+
+// ---- consumer ------------------------------------------------------------------------------------------------
+
+export interface PartitionOffset {
+  readonly partition: number;
+  /** The next offset to read. */
+  readonly offset: number;
+}
+
+/** Called one at a time: a rebalance ends before the next begins. */
+export interface SourceHandlers {
+  /**
+   * Partitions gained. Never called while a poll is under way: so what a poll returns for a partition that has a lane was
+   * read within that lane's assignment, and leftovers of an earlier one find no lane (I5).
+   */
+  assigned(partitions: readonly number[]): void;
+  /** Partitions about to go: the adapter gives them up when the promise resolves (bounded by the pipeline's drain). */
+  revoked(partitions: readonly number[]): Promise<void>;
+  /** Partitions already gone (fenced, session expired): nothing of them may be produced or committed any more. */
+  lost(partitions: readonly number[]): void;
+  /** The consumer is beyond repair: the transform restarts. Transient trouble is only logged by the adapter. */
+  failed(error: StreamlineError): void;
+}
+
+/** One consumer-group member on one input topic. */
+export interface RecordSource {
+  /** Connects and joins. Rejects with a StreamlineError of origin broker. */
+  start(handlers: SourceHandlers): Promise<void>;
+  /**
+   * Up to `recordsMax` records, as soon as there is at least one; undefined when there was none for `waitMs`.
+   * One call at a time. The batch's buffer comes from `release`d ones where possible.
+   */
+  poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined>;
+  /** The batch's buffer may be reused. */
+  release(batch: PackedBatch): void;
+  pause(partitions: readonly number[]): void;
+  resume(partitions: readonly number[]): void;
+  /** Offsets are next-to-read. Resolves when the broker has them; rejects with broker.commit_failed or broker.fatal. */
+  commit(offsets: readonly PartitionOffset[]): Promise<void>;
+  /** Leaves the group. Idempotent. Calls no handler any more. */
+  close(): Promise<void>;
+}
+
+// ---- guests --------------------------------------------------------------------------------------------------
+
+/** A record the guest must not be shown again: it stuck a thread. The thread answers with this failure instead. */
+export interface Condemned {
+  readonly recordIndex: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Results for one segment of the batch: entries [startByte, endByte) of the buffer. */
+export interface SegmentResult {
+  readonly startByte: number;
+  readonly endByte: number;
+  readonly outputs: number;
+  readonly filtered: number;
+  readonly failed: number;
+}
+
+export interface WorkResult {
+  readonly buffer: SharedArrayBuffer;
+  /** Same order as the batch's segments. */
+  readonly segments: readonly SegmentResult[];
+  /** Names the entries' topic indexes stand for, as route() wrote them: unchecked. */
+  readonly topics: readonly string[];
+}
+
+/** Runs filter → transform → route over batches. Implementations: threads (production), in-thread (tests, tools). */
+export interface Executor {
+  /** Batches worth having under way at once. */
+  readonly parallelism: number;
+  /**
+   * A record's failure is an entry; a rejection (StreamlineError guest.*) means the transform as a whole cannot go on.
+   * Calls may finish out of order.
+   */
+  execute(batch: PackedBatch): Promise<WorkResult>;
+  /** The result's buffer may be reused. */
+  release(result: WorkResult): void;
+  close(): Promise<void>;
+}
+
+// ---- producer ------------------------------------------------------------------------------------------------
+
+/** Entries of kind output in [startByte, endByte) of `result`, to be produced in this order; other kinds are passed over. */
+export interface OutputRange {
+  readonly batch: PackedBatch;
+  readonly result: WorkResult;
+  readonly startByte: number;
+  readonly endByte: number;
+  /** Topic for DEFAULT_TOPIC entries; undefined when the spec has none. */
+  readonly defaultTopic: TopicName | undefined;
+  /** Stamp outputs with the input's timestamp, or let the client stamp them. */
+  readonly timestamp: 'input' | 'now';
+  /** I5: looked at when the range is really handed to the client: a range of an assignment that has ended is not. */
+  readonly assignment: AssignmentToken;
+}
+
+/** One assignment of one partition. A partition that comes back gets a new one. */
+export interface AssignmentToken {
+  readonly partition: number;
+  /** Grows with every assignment and every rewind in this process. */
+  readonly epoch: number;
+  /** True once the partition was revoked or lost: nothing of it may be produced or committed any more. */
+  readonly ended: boolean;
+}
+
+/** A whole record built on the main thread: dead letters. */
+export interface ProduceRecord {
+  readonly topic: TopicName;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly RecordHeader[];
+  /** -1 = now. */
+  readonly timestampMs: number;
+  /** I5, as in OutputRange. */
+  readonly assignment: AssignmentToken;
+}
+
+export interface ProduceFailure {
+  /** Index of the record in its batch. */
+  readonly recordIndex: number;
+  /** record.too_large: this record can never be produced. Anything else is the cluster's. */
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface RecordSink {
+  start(failed: (error: StreamlineError) => void): Promise<void>;
+  /**
+   * Queues a range in order. Resolves when each record in it is acknowledged or has failed; the failures, usually none.
+   * A range whose assignment ended before it was handed to the client is dropped and resolves too: nobody counts it.
+   * A full queue is back-pressure, not an error. Rejects only when the producer as a whole is lost.
+   */
+  produce(range: OutputRange): Promise<readonly ProduceFailure[]>;
+  /** Queues one record, in order with the ranges. Rejects with record.too_large or broker.*. */
+  produceOne(record: ProduceRecord): Promise<void>;
+  /** Asks that what is queued be acknowledged as soon as possible (drain). */
+  hurry(): void;
+  /** Bytes queued and not acknowledged, for back-pressure. */
+  readonly queuedBytes: number;
+  /** Waits for what is queued, at most `timeoutMs`, then releases. Idempotent. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Says whether a topic named by route() may be written to, creating it where the sidecar may. Cached by the adapter. */
+export interface TopicDirectory {
+  /** undefined = fine; else the failure of the records that named it. */
+  check(topic: string): Promise<{ readonly code: ErrorCode; readonly message: string } | undefined>;
+  /** The cached answer, without waiting; `unknown` = call check. */
+  known(topic: string): 'ok' | 'unknown';
+}

@@ -1,0 +1,253 @@
+import { StreamlineError } from '../../base/error.ts';
+import type { Rng } from '../../base/rng.ts';
+import { BatchReader, packBatch, type PackedBatch, type PlainRecord } from '../packed-batch.ts';
+import { DEFAULT_TOPIC, KIND_OUTPUT, ResultReader } from '../packed-results.ts';
+import type {
+  AssignmentToken,
+  OutputRange,
+  PartitionOffset,
+  ProduceFailure,
+  ProduceRecord,
+  RecordSink,
+  RecordSource,
+  SourceHandlers,
+} from '../ports.ts';
+import type { SimClock } from './sim-clock.ts';
+import { fateOf } from './sim-record.ts';
+
+export interface Faults {
+  readonly produceFails: number;
+  readonly ackLost: number;
+  readonly commitRefused: number;
+  readonly pollFails: number;
+  /** Largest simulated latency of an operation, ms. */
+  readonly delayMaxMs: number;
+}
+
+/** Something that reached the cluster. */
+export interface Arrival {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly key: string | undefined;
+  readonly member: number;
+  readonly epoch: number;
+}
+
+/** The cluster: input logs, what arrived on outputs, committed offsets, who owns what. Judges nothing: see ledger-check. */
+export class SimCluster {
+  readonly logs: readonly (readonly PlainRecord[])[];
+  readonly arrivals: Arrival[] = [];
+  readonly committed = new Map<number, number>();
+  readonly owners = new Map<number, SimMember>();
+  readonly onCommit: (partition: number, offset: number) => void;
+  readonly violations: string[] = [];
+
+  constructor(logs: readonly (readonly PlainRecord[])[], onCommit: (partition: number, offset: number) => void) {
+    this.logs = logs;
+    this.onCommit = onCommit;
+  }
+
+  arrive(arrival: Arrival, token: AssignmentToken, member: SimMember): void {
+    // I5, judged by the cluster's own books, not by the token the pipeline holds.
+    if (this.owners.get(token.partition) !== member) {
+      this.violations.push(`I5: ${arrival.partition}@${arrival.offset} produced by a member that had given it up`);
+    }
+    this.arrivals.push(arrival);
+  }
+}
+
+/** One group member: the source and the sink of one pipeline. */
+export class SimMember implements RecordSource, RecordSink {
+  readonly id: number;
+  readonly #cluster: SimCluster;
+  readonly #clock: SimClock;
+  readonly #rng: Rng;
+  readonly #faults: Faults;
+  readonly #positions = new Map<number, number>();
+  readonly #paused = new Set<number>();
+  #handlers: SourceHandlers | undefined;
+  #sinkFailed: (error: StreamlineError) => void = () => undefined;
+  /** One wire: what is produced arrives in the order it was handed over. */
+  #wire: Promise<void> = Promise.resolve();
+  #polling: Promise<unknown> = Promise.resolve();
+  #assigning: Promise<unknown> = Promise.resolve();
+  #closed = false;
+  queuedBytes = 0;
+
+  constructor(id: number, cluster: SimCluster, clock: SimClock, rng: Rng, faults: Faults) {
+    this.id = id;
+    this.#cluster = cluster;
+    this.#clock = clock;
+    this.#rng = rng;
+    this.#faults = faults;
+  }
+
+  // ---- what the coordinator does -----------------------------------------------------------------------------
+
+  get joined(): boolean {
+    return this.#handlers !== undefined && !this.#closed;
+  }
+
+  /** As the port demands: not while a poll is under way. */
+  async assign(partition: number): Promise<void> {
+    this.#cluster.owners.set(partition, this);
+    this.#assigning = this.#polling;
+    await this.#assigning;
+    if (this.#closed || this.#cluster.owners.get(partition) !== this) return;
+    this.#positions.set(partition, this.#cluster.committed.get(partition) ?? 0);
+    this.#paused.delete(partition);
+    this.#handlers?.assigned([partition]);
+  }
+
+  /** A client handles one rebalance at a time. */
+  async revoke(partition: number): Promise<void> {
+    await this.#assigning;
+    await this.#handlers?.revoked([partition]);
+    this.#release(partition);
+  }
+
+  lose(partition: number): void {
+    this.#handlers?.lost([partition]);
+    this.#release(partition);
+  }
+
+  #release(partition: number): void {
+    this.#positions.delete(partition);
+    if (this.#cluster.owners.get(partition) === this) this.#cluster.owners.delete(partition);
+  }
+
+  // ---- RecordSource and RecordSink: start and close are both ---------------------------------------------------
+
+  async start(given: SourceHandlers | ((error: StreamlineError) => void)): Promise<void> {
+    if (typeof given === 'function') this.#sinkFailed = given;
+    else this.#handlers = given;
+  }
+
+  poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined> {
+    const polled = this.#poll(recordsMax, waitMs);
+    this.#polling = polled.catch(() => undefined);
+    return polled;
+  }
+
+  async #poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined> {
+    // Taken before the wait: the client may hand out records it fetched before a rebalance.
+    const stale = this.#rng() < 0.3;
+    const taken = stale ? this.#take(recordsMax) : undefined;
+    await this.#delay(waitMs === 0 ? 1 : this.#rng() * this.#faults.delayMaxMs);
+    if (this.#rng() < this.#faults.pollFails) throw new StreamlineError('broker.client', 'simulated: poll failed');
+    const records = taken ?? this.#take(recordsMax);
+    if (records.length > 0) return packBatch(records);
+    await this.#delay(waitMs);
+    return undefined;
+  }
+
+  #take(recordsMax: number): PlainRecord[] {
+    const records: PlainRecord[] = [];
+    for (const [partition, position] of this.#positions) {
+      if (this.#paused.has(partition)) continue;
+      const log = this.#cluster.logs[partition] ?? [];
+      const from = log.filter((r) => r.offset >= position).slice(0, 1 + Math.floor(this.#rng() * recordsMax));
+      const last = from.at(-1);
+      if (last === undefined) continue;
+      records.push(...from);
+      this.#positions.set(partition, last.offset + 1);
+    }
+    return records;
+  }
+
+  release(): void {
+    // Nothing is pooled here.
+  }
+  pause(partitions: readonly number[]): void {
+    for (const partition of partitions) this.#paused.add(partition);
+  }
+  resume(partitions: readonly number[]): void {
+    for (const partition of partitions) this.#paused.delete(partition);
+  }
+
+  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    const refused = this.#rng() < this.#faults.commitRefused;
+    await this.#delay(this.#rng() * this.#faults.delayMaxMs);
+    for (const { partition } of offsets) {
+      if (refused || this.#cluster.owners.get(partition) !== this) {
+        throw new StreamlineError('broker.commit_failed', 'simulated: commit refused');
+      }
+    }
+    for (const { partition, offset } of offsets) {
+      this.#cluster.onCommit(partition, offset);
+      this.#cluster.committed.set(partition, offset);
+    }
+  }
+
+  produce(range: OutputRange): Promise<readonly ProduceFailure[]> {
+    return this.#send(async () => {
+      if (range.assignment.ended) return [];
+      const failures: ProduceFailure[] = [];
+      const results = new ResultReader(range.result.buffer);
+      const batch = new BatchReader(range.batch.buffer);
+      for (let at = range.startByte; at < range.endByte; at = results.next(at)) {
+        if (results.kind(at) !== KIND_OUTPUT) continue;
+        const record = batch.plain(results.recordIndex(at));
+        if (fateOf(record) === 'too_large') {
+          failures.push({ recordIndex: results.recordIndex(at), code: 'record.too_large', message: 'simulated' });
+          continue;
+        }
+        const topic = results.topic(at) === DEFAULT_TOPIC ? range.defaultTopic : range.result.topics[results.topic(at)];
+        if (this.#rng() < this.#faults.produceFails) {
+          return [{ recordIndex: results.recordIndex(at), code: 'broker.produce_failed', message: 'simulated' }];
+        }
+        this.#arrive(topic ?? 'none', record, range.assignment);
+      }
+      if (this.#rng() < this.#faults.ackLost) throw new StreamlineError('broker.fatal', 'simulated: ack lost');
+      return failures;
+    });
+  }
+
+  produceOne(record: ProduceRecord): Promise<void> {
+    return this.#send(async () => {
+      if (record.assignment.ended) return;
+      const text = (name: string): string =>
+        Buffer.from(record.headers.find((h) => h.name === name)?.value ?? new Uint8Array()).toString();
+      const partition = Number(text('__connect.errors.partition'));
+      const offset = Number(text('__connect.errors.offset'));
+      const original = this.#cluster.logs[partition]?.find((r) => r.offset === offset);
+      if (original !== undefined) this.#arrive(record.topic, original, record.assignment);
+      if (this.#rng() < this.#faults.ackLost) throw new StreamlineError('broker.fatal', 'simulated: ack lost');
+    });
+  }
+
+  #arrive(topic: string, record: PlainRecord, token: AssignmentToken): void {
+    const key = record.key === null ? undefined : Buffer.from(record.key).toString();
+    const { partition, offset } = record;
+    this.#cluster.arrive({ topic, partition, offset, key, member: this.id, epoch: token.epoch }, token, this);
+  }
+
+  /** In order on one wire, each with its latency; the answer comes later still. */
+  #send<T>(work: () => Promise<T>): Promise<T> {
+    const sent = this.#wire.then(async () => {
+      await this.#delay(this.#rng() * this.#faults.delayMaxMs * 0.3);
+      return work();
+    });
+    this.#wire = sent.then(
+      () => undefined,
+      () => undefined,
+    );
+    return sent.finally(() => this.#delay(this.#rng() * this.#faults.delayMaxMs));
+  }
+
+  hurry(): void {
+    // Always in a hurry.
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const [partition, owner] of this.#cluster.owners) if (owner === this) this.#release(partition);
+    void this.#sinkFailed;
+  }
+
+  #delay(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.after(delayMs, resolve));
+  }
+}

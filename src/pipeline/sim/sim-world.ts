@@ -1,0 +1,266 @@
+import type { StreamlineError } from '../../base/error.ts';
+import { seededRng, type Rng } from '../../base/rng.ts';
+import type { TopicName, TransformationConfig, TransformName } from '../../spec/transformation-config.ts';
+import { Pipeline } from '../pipeline.ts';
+import type { TopicDirectory } from '../ports.ts';
+import { unaccounted } from '../transformation-stats.ts';
+import { checkArrivals, checkCommit, type Rules } from './ledger-check.ts';
+import { SimClock } from './sim-clock.ts';
+import { SimCluster, SimMember, type Faults } from './sim-cluster.ts';
+import { SimExecutor } from './sim-executor.ts';
+import { simLog } from './sim-record.ts';
+
+const PARTITIONS = 3;
+const DEAD_LETTER_TOPIC = 'sim.dlq';
+/** Simulated time with faults, ms; after it the world is kind, and everything has to get done. */
+const FAULTY_MS = 4000;
+const STEPS_MAX = 60_000;
+
+interface Running {
+  readonly member: SimMember;
+  readonly pipeline: Pipeline;
+  failed: boolean;
+}
+
+export interface SimOutcome {
+  readonly violations: readonly string[];
+  readonly restarts: number;
+  readonly rebalances: number;
+  readonly steps: number;
+}
+
+/** One whole run: two sidecars, one topic, faults drawn from the seed. The same seed gives the same run. */
+export async function simulate(seed: number): Promise<SimOutcome> {
+  return new SimWorld(seed).run();
+}
+
+class SimWorld {
+  readonly #rng: Rng;
+  readonly #clock = new SimClock();
+  readonly #rules: Rules;
+  readonly #config: TransformationConfig;
+  readonly #cluster: SimCluster;
+  readonly #faults: { -readonly [K in keyof Faults]: Faults[K] };
+  readonly #failedOnce = new Set<string>();
+  readonly #violations: string[] = [];
+  #deathRate: number;
+  #running: Running[] = [];
+  #members = 0;
+  #restarts = 0;
+  #rebalances = 0;
+  readonly #moving = new Set<number>();
+  #quiet = false;
+
+  constructor(seed: number) {
+    this.#rng = seededRng(seed);
+    const rng = this.#rng;
+    const pick = <T>(...choices: [T, ...T[]]): T => choices[Math.floor(rng() * choices.length)] ?? choices[0];
+    this.#rules = {
+      onFailure: pick('dead_letter', 'dead_letter', 'skip'),
+      maxRetries: pick(0, 1, 3),
+      ordering: pick('partition', 'key'),
+    };
+    this.#config = simConfig(this.#rules);
+    this.#faults = {
+      produceFails: pick(0, 0.001, 0.01),
+      ackLost: pick(0, 0.01),
+      commitRefused: pick(0, 0.2),
+      pollFails: pick(0, 0.01),
+      delayMaxMs: pick(2, 20, 120),
+    };
+    this.#deathRate = pick(0, 0.01, 0.05);
+    const logs = Array.from({ length: PARTITIONS }, (_, p) => simLog(rng, p, 20 + Math.floor(rng() * 60)));
+    this.#cluster = new SimCluster(logs, (partition, offset) => this.#checkCommit(partition, offset));
+  }
+
+  async run(): Promise<SimOutcome> {
+    await this.#join();
+    await this.#join();
+    this.#scheduleTrouble();
+    let steps = 0;
+    let still = 0;
+    while (!this.#done() || this.#moving.size > 0) {
+      const moved = await this.#clock.step();
+      if (!moved && (still += 1) > 50) break;
+      if (!this.#quiet && this.#clock.nowMs() > FAULTY_MS) this.#calm();
+      for (const { pipeline } of this.#running) this.#checkStats(pipeline);
+      if ((steps += 1) > STEPS_MAX) break;
+    }
+    if (!this.#done()) this.#violations.push(`liveness: committed ${JSON.stringify([...this.#cluster.committed])} and no further`);
+    await this.#stopAll();
+    this.#violations.push(
+      ...this.#cluster.violations,
+      ...checkArrivals(this.#cluster.logs, this.#cluster.arrivals, DEAD_LETTER_TOPIC, this.#rules),
+    );
+    return { violations: this.#violations, restarts: this.#restarts, rebalances: this.#rebalances, steps };
+  }
+
+  // ---- members ---------------------------------------------------------------------------------------------
+
+  async #join(): Promise<void> {
+    const id = (this.#members += 1);
+    const member = new SimMember(id, this.#cluster, this.#clock, this.#rng, this.#faults);
+    const executor = new SimExecutor({
+      clock: this.#clock,
+      rng: this.#rng,
+      delayMaxMs: this.#faults.delayMaxMs,
+      deathRate: this.#deathRate,
+      failedOnce: this.#failedOnce,
+    });
+    const running: Running = { member, failed: false, pipeline: this.#pipeline(member, executor, () => this.#onFailed(running)) };
+    this.#running.push(running);
+    await running.pipeline.start();
+    this.#assignOrphans();
+  }
+
+  #pipeline(member: SimMember, executor: SimExecutor, failed: (error: StreamlineError) => void): Pipeline {
+    const directory: TopicDirectory = {
+      known: (topic) => (topic === 'routed' ? 'ok' : 'unknown'),
+      check: async (topic) => ({ code: 'route.invalid_topic', message: topic }),
+    };
+    return new Pipeline(
+      {
+        config: this.#config,
+        limits: {
+          pollRecordsMax: 12,
+          inFlightBatchesMax: 4,
+          inFlightBytesMax: 20_000,
+          commitIntervalMs: 40,
+          drainTimeoutMs: 150,
+          recordBytesMax: 1000,
+        },
+        source: member,
+        sink: member,
+        executor,
+        topics: directory,
+        clock: this.#clock,
+        rng: this.#rng,
+        moduleSha256: 'sim',
+        workerId: String(member.id),
+        log: { info: () => undefined, warn: () => undefined },
+      },
+      failed,
+    );
+  }
+
+  /** As the registry does: stop the failed one, start anew after a pause. */
+  #onFailed(running: Running): void {
+    running.failed = true;
+    void running.pipeline.stop().then(() => {
+      this.#checkStopped(running.pipeline);
+      this.#running = this.#running.filter((r) => r !== running);
+      this.#restarts += 1;
+      this.#assignOrphans();
+      this.#clock.after(50, () => void this.#join());
+    });
+  }
+
+  /** kill -9: no drain, no word; the group notices later. */
+  #kill(running: Running): void {
+    for (const partition of running.pipeline.partitions) running.member.lose(partition);
+    this.#onFailed(running);
+  }
+
+  async #stopAll(): Promise<void> {
+    const stopping = this.#running.map(({ pipeline }) => pipeline.stop());
+    let stopped = false;
+    const all = Promise.all(stopping).then(() => (stopped = true));
+    while (!stopped) await this.#clock.step();
+    await all;
+    for (const { pipeline } of this.#running) this.#checkStopped(pipeline);
+  }
+
+  // ---- the coordinator -------------------------------------------------------------------------------------
+
+  #assignOrphans(): void {
+    const able = this.#running.filter((r) => !r.failed && r.member.joined);
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      const to = able[Math.floor(this.#rng() * able.length)];
+      if (to === undefined || this.#moving.has(partition)) continue;
+      if (!this.#cluster.owners.has(partition)) void to.member.assign(partition);
+    }
+  }
+
+  async #move(partition: number): Promise<void> {
+    const from = this.#cluster.owners.get(partition);
+    if (from === undefined || this.#moving.has(partition)) return;
+    this.#rebalances += 1;
+    this.#moving.add(partition);
+    if (this.#rng() < 0.25) from.lose(partition);
+    else await from.revoke(partition);
+    this.#moving.delete(partition);
+    this.#assignOrphans();
+  }
+
+  #scheduleTrouble(): void {
+    const delay = 50 + this.#rng() * 600;
+    this.#clock.after(delay, () => {
+      if (this.#quiet) return;
+      const draw = this.#rng();
+      const victim = this.#running[Math.floor(this.#rng() * this.#running.length)];
+      if (draw < 0.6) void this.#move(Math.floor(this.#rng() * PARTITIONS));
+      else if (draw < 0.75) this.#clock.jumpWall((this.#rng() - 0.5) * 1e7);
+      else if (draw < 0.9 && victim !== undefined && !victim.failed) this.#kill(victim);
+      this.#scheduleTrouble();
+    });
+  }
+
+  #calm(): void {
+    this.#quiet = true;
+    Object.assign(this.#faults, { produceFails: 0, ackLost: 0, commitRefused: 0, pollFails: 0 });
+    this.#deathRate = 0;
+    // The executors' rate is fixed at birth: those with a deadly one are replaced.
+    for (const running of this.#running) if (!running.failed) this.#kill(running);
+  }
+
+  // ---- judgement -------------------------------------------------------------------------------------------
+
+  #done(): boolean {
+    return this.#cluster.logs.every((log, p) => this.#cluster.committed.get(p) === (log.at(-1)?.offset ?? -1) + 1);
+  }
+
+  #checkCommit(partition: number, offset: number): void {
+    const arrived = new Set(this.#cluster.arrivals.map((a) => `${a.partition}@${a.offset}`));
+    this.#violations.push(...checkCommit(this.#cluster.logs[partition] ?? [], arrived, partition, offset, this.#rules));
+  }
+
+  #checkStats(pipeline: Pipeline): void {
+    const rest = unaccounted(pipeline.stats);
+    if (rest !== 0) this.#violations.push(`I2: ${rest} records unaccounted for: ${JSON.stringify(pipeline.stats)}`);
+  }
+
+  #checkStopped(pipeline: Pipeline): void {
+    this.#checkStats(pipeline);
+    if (pipeline.stats.inFlight !== 0) this.#violations.push('I2: stopped with records in flight');
+    if (pipeline.inFlightBytes < 0) this.#violations.push('in-flight bytes below zero');
+  }
+}
+
+function simConfig(rules: Rules): TransformationConfig {
+  return {
+    name: 'sim' as TransformName,
+    description: '',
+    inputTopic: 'in' as TopicName,
+    outputTopic: 'out' as TopicName,
+    stages: [{ wasmModule: 'builtin:pass-through', configJson: '{}' }],
+    instances: 1,
+    maxMemoryMb: 64,
+    timeoutMs: 10,
+    type: undefined,
+    payload: 'framed',
+    input: { format: 'bytes', start: { at: 'earliest' }, groupId: 'g', tombstones: 'forward' },
+    output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input' },
+    delivery: 'at_least_once',
+    ordering: rules.ordering,
+    errors: {
+      onFailure: rules.onFailure,
+      deadLetterTopic: DEAD_LETTER_TOPIC as TopicName,
+      maxRetries: rules.maxRetries,
+      retryBackoffMs: 20,
+      retryBackoffMaxMs: 100,
+      stopAfter: { failures: 0, window: 1000 },
+    },
+    source: 'sim.yaml',
+    sha256: 'sim',
+  };
+}
