@@ -17,6 +17,7 @@ declare namespace WebAssembly {
   class CompileError extends Error {}
   class LinkError extends Error {}
   class RuntimeError extends Error {}
+  class Exception {}
   function validate(bytes: Uint8Array | ArrayBuffer): boolean;
   function compile(bytes: Uint8Array | ArrayBuffer): Promise<Module>;
 }
