@@ -1,0 +1,204 @@
+import type { Clock } from '../base/clock.ts';
+import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import type { Rng } from '../base/rng.ts';
+import { Pipeline, type PipelineLimits, type PipelineLog } from '../pipeline/pipeline.ts';
+import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
+import { addTotals, emptyTotals, type TransformTotals } from './transform-totals.ts';
+
+/** Kafka Connect's states. UNASSIGNED: on its way up for the first time. */
+export type TransformState = 'UNASSIGNED' | 'RUNNING' | 'RESTARTING' | 'FAILED' | 'STOPPED';
+
+export interface ManagedOptions {
+  readonly factory: TransformFactory;
+  readonly limits: PipelineLimits;
+  readonly restartBackoffMs: number;
+  readonly restartBackoffMaxMs: number;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly workerId: string;
+  readonly log: TransformLog;
+}
+
+export interface TransformLog extends PipelineLog {
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface TransformSnapshot {
+  readonly name: string;
+  readonly state: TransformState;
+  /** Why it is FAILED or RESTARTING. */
+  readonly error: StreamlineError | undefined;
+  readonly config: TransformationConfig;
+  readonly moduleSha256: string | undefined;
+  readonly partitions: readonly number[];
+  readonly lag: readonly { readonly partition: number; readonly lag: number }[];
+  readonly totals: TransformTotals;
+  readonly instances: { readonly busy: number; readonly idle: number };
+  readonly stuckThreads: number;
+  readonly inFlightBytes: number;
+  readonly lastCommitMs: number | undefined;
+  readonly restarts: number;
+}
+
+interface Running {
+  readonly pipeline: Pipeline;
+  readonly engine: GuestEngine;
+  readonly edge: KafkaEdge;
+}
+
+/**
+ * One transform's life: brought up, watched, brought up again after a pause when the cluster is at fault, FAILED and left alone
+ * when the module, the spec or a record is. It never throws at its owner and never retries hot.
+ */
+export class ManagedTransform {
+  readonly config: TransformationConfig;
+  readonly #options: ManagedOptions;
+  #state: TransformState = 'UNASSIGNED';
+  #error: StreamlineError | undefined;
+  #running: Running | undefined;
+  #past = emptyTotals();
+  #restarts = 0;
+  /** Failures in a row: the next pause. */
+  #failures = 0;
+  #startedAtMs = 0;
+  #stopping = false;
+  #cancelRestart: (() => void) | undefined;
+  /** One change of state at a time. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(config: TransformationConfig, options: ManagedOptions) {
+    this.config = config;
+    this.#options = options;
+  }
+
+  /** Resolves when it runs or the first attempt has failed. */
+  start(): Promise<void> {
+    return this.#enqueue(() => this.#bringUp());
+  }
+
+  /** Drains, commits, leaves the group. Idempotent. */
+  stop(): Promise<void> {
+    this.#stopping = true;
+    this.#cancelRestart?.();
+    return this.#enqueue(async () => {
+      await this.#takeDown();
+      this.#state = 'STOPPED';
+    });
+  }
+
+  snapshot(): TransformSnapshot {
+    const running = this.#running;
+    const report = running?.engine.report();
+    return {
+      name: this.config.name,
+      state: this.#state,
+      error: this.#error,
+      config: this.config,
+      moduleSha256: running?.engine.facts?.sha256,
+      partitions: running?.pipeline.partitions ?? [],
+      lag: running?.edge.lag() ?? [],
+      totals: addTotals(this.#past, running?.pipeline.stats, report),
+      instances: report?.instances ?? { busy: 0, idle: 0 },
+      stuckThreads: report?.stuckThreads ?? 0,
+      inFlightBytes: running?.pipeline.inFlightBytes ?? 0,
+      lastCommitMs: running?.pipeline.lastCommitMs,
+      restarts: this.#restarts,
+    };
+  }
+
+  async #bringUp(): Promise<void> {
+    if (this.#stopping) return;
+    const { factory, limits, clock, rng, workerId, log } = this.#options;
+    let engine: GuestEngine | undefined;
+    try {
+      engine = await factory.guest(this.config);
+      const edge = await factory.edge(this.config);
+      const pipeline = new Pipeline(
+        {
+          config: this.config,
+          limits,
+          source: edge.source,
+          sink: edge.sink,
+          executor: engine.executor,
+          topics: edge.topics,
+          clock,
+          rng,
+          moduleSha256: engine.facts?.sha256 ?? 'builtin',
+          workerId,
+          log,
+        },
+        (error) => this.#failed(error),
+      );
+      this.#running = { pipeline, engine, edge };
+      engine = undefined;
+      await pipeline.start();
+      this.#startedAtMs = clock.nowMs();
+      this.#state = 'RUNNING';
+      this.#error = undefined;
+      log.info({ input: this.config.inputTopic, output: this.config.outputTopic ?? '(route)' }, 'transform running');
+    } catch (thrown) {
+      await engine?.executor.close().catch(() => undefined);
+      this.#failed(toStreamlineError(thrown));
+    }
+  }
+
+  /** Told by the pipeline or a failed start, possibly in the middle of another change: only queues the consequences. */
+  #failed(error: StreamlineError): void {
+    void this.#enqueue(async () => {
+      if (this.#stopping) return;
+      this.#error = error;
+      const restarts = isWorthRestarting(error);
+      this.#state = restarts ? 'RESTARTING' : 'FAILED';
+      await this.#takeDown();
+      const fields = { ...error.toJSON() };
+      if (!restarts) {
+        this.#options.log.error(fields, 'transform failed');
+        return;
+      }
+      const delayMs = this.#nextPause();
+      this.#options.log.warn({ ...fields, restartInMs: Math.round(delayMs) }, 'transform will be restarted');
+      this.#restartAfter(delayMs);
+    });
+  }
+
+  /** Exponential, jittered; starts over once the transform has run for longer than the longest pause. */
+  #nextPause(): number {
+    const { clock, rng, restartBackoffMs, restartBackoffMaxMs } = this.#options;
+    const ranMs = this.#startedAtMs === 0 ? 0 : clock.nowMs() - this.#startedAtMs;
+    this.#failures = ranMs > restartBackoffMaxMs ? 1 : this.#failures + 1;
+    this.#startedAtMs = 0;
+    const ceiling = Math.min(restartBackoffMaxMs, restartBackoffMs * 2 ** Math.min(this.#failures - 1, 30));
+    return ceiling * (0.5 + 0.5 * rng());
+  }
+
+  #restartAfter(delayMs: number): void {
+    this.#cancelRestart = this.#options.clock.after(delayMs, () => {
+      this.#cancelRestart = undefined;
+      if (this.#stopping) return;
+      this.#restarts += 1;
+      void this.start();
+    });
+  }
+
+  async #takeDown(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    await running.pipeline.stop();
+    // The report is taken at the end: what the guests did while draining counts too.
+    this.#past = addTotals(this.#past, running.pipeline.stats, running.engine.report());
+    this.#running = undefined;
+  }
+
+  #enqueue(change: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(change).catch((thrown: unknown) => {
+      this.#options.log.error({ err: toStreamlineError(thrown).toJSON() }, 'transform life cycle');
+    });
+    return this.#work;
+  }
+}
+
+/** The cluster (and bugs of ours) may be better next time; a module, a spec or a record will not change by itself. */
+export function isWorthRestarting(error: StreamlineError): boolean {
+  return error.origin === 'broker' || error.origin === 'bug';
+}

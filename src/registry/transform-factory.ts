@@ -1,0 +1,40 @@
+import type { ModuleFacts } from '../catalog/prepared-module.ts';
+import type { Executor, RecordSink, RecordSource, TopicDirectory } from '../pipeline/ports.ts';
+import type { TransformationConfig } from '../spec/transformation-config.ts';
+
+/** What a set of guest instances has done and is doing. Counts since the executor was made. */
+export interface GuestReport {
+  /** Records by latency inside the guest thread: latencyBucket → count. */
+  readonly latencies: ArrayLike<number>;
+  readonly fuelUsed: number;
+  readonly instances: { readonly busy: number; readonly idle: number };
+  readonly instanceRestarts: number;
+  readonly stuckThreads: number;
+  readonly logLinesDropped: number;
+}
+
+export interface GuestEngine {
+  readonly executor: Executor;
+  /** Absent for a builtin. */
+  readonly facts: ModuleFacts | undefined;
+  report(): GuestReport;
+}
+
+export interface KafkaEdge {
+  readonly source: RecordSource;
+  readonly sink: RecordSink;
+  readonly topics: TopicDirectory;
+  /** Records between the position of the group and the end, by partition assigned here. */
+  lag(): readonly { readonly partition: number; readonly lag: number }[];
+}
+
+/** Makes the parts of one transform. The one implementation wires catalog, guest and kafka; tests bring their own. */
+export interface TransformFactory {
+  /**
+   * Reads, checks, compiles and warms the module. Rejects with module.*, guest.init_* or spec.*: nothing the cluster could
+   * change.
+   */
+  guest(config: TransformationConfig): Promise<GuestEngine>;
+  /** Checks (and where allowed creates) topics, fixes the start offset. Rejects with broker.* before the group is joined. */
+  edge(config: TransformationConfig): Promise<KafkaEdge>;
+}
