@@ -1,0 +1,72 @@
+import type { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
+import { GuestAbort } from './guest-abort.ts';
+import { CALL_FUEL, type HostContext } from './host-context.ts';
+import { guestLogLevel, printable } from './log-buffer.ts';
+
+const LOG_LINE_FUEL = 5000;
+const ABORT_MESSAGE_UNITS_MAX = 512;
+
+/** `streamline.*`: every function of known-imports.ts, no other. */
+export function streamlineFunctions(
+  context: HostContext,
+): Record<keyof typeof KNOWN_IMPORTS.streamline, (...args: never[]) => unknown> {
+  const topic = Buffer.from(context.inputTopic, 'utf8');
+  return {
+    log(level: number, pointer: number, length: number): void {
+      if (!context.log.admit()) {
+        context.charge(CALL_FUEL);
+        return;
+      }
+      context.charge(LOG_LINE_FUEL);
+      if (!context.memory.contains(pointer, length)) {
+        context.log.addText('warn', 'streamline.log: the line lies outside of the memory');
+        return;
+      }
+      context.log.addBytes(guestLogLevel(level), context.memory.view.bytes, pointer >>> 0, length >>> 0);
+    },
+    metadata_partition(): number {
+      context.charge(CALL_FUEL);
+      return context.partition();
+    },
+    metadata_offset(): bigint {
+      context.charge(CALL_FUEL);
+      return BigInt(context.offset());
+    },
+    metadata_timestamp_ms(): bigint {
+      context.charge(CALL_FUEL);
+      return BigInt(Math.trunc(context.timestampMs()));
+    },
+    metadata_topic(pointer: number, capacity: number): number {
+      context.charge(CALL_FUEL);
+      if (topic.length > capacity >>> 0) return topic.length;
+      if (!context.memory.contains(pointer, topic.length)) {
+        throw new GuestAbort('streamline.metadata_topic: the buffer lies outside of the memory');
+      }
+      topic.copy(context.memory.view.bytes, pointer >>> 0);
+      return topic.length;
+    },
+  };
+}
+
+/** `env.abort` as AssemblyScript calls it: strings are UTF-16, their byte length stands 4 bytes before them. */
+export function envFunctions(
+  context: HostContext,
+): Record<keyof typeof KNOWN_IMPORTS.env, (...args: never[]) => unknown> {
+  return {
+    abort(message: number, file: number, line: number, column: number): void {
+      const text = assemblyScriptString(context, message);
+      const place = assemblyScriptString(context, file);
+      const where = place === undefined ? '' : ` at ${place}:${String(line >>> 0)}:${String(column >>> 0)}`;
+      throw new GuestAbort(`abort: ${text ?? 'no message'}${where}`);
+    },
+  };
+}
+
+function assemblyScriptString(context: HostContext, pointer: number): string | undefined {
+  const at = pointer >>> 0;
+  if (at < 4 || !context.memory.contains(at - 4, 4)) return undefined;
+  const { bytes } = context.memory.view;
+  const length = bytes.readUInt32LE(at - 4);
+  if ((length & 1) !== 0 || !context.memory.contains(at, length)) return undefined;
+  return printable(bytes.toString('utf16le', at, at + Math.min(length, ABORT_MESSAGE_UNITS_MAX * 2)));
+}

@@ -1,0 +1,134 @@
+import { randomFillSync } from 'node:crypto';
+import { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
+import { GuestAbort } from './guest-abort.ts';
+import { CALL_FUEL, type HostContext } from './host-context.ts';
+
+/** WASI errno values, from its specification (preview 1). */
+const SUCCESS = 0;
+const EBADF = 8;
+const EFAULT = 21;
+const EINVAL = 28;
+const ENOSYS = 52;
+
+const CLOCK_REALTIME = 0;
+const CLOCK_CPUTIME_THREAD = 3;
+const STDOUT = 1;
+const STDERR = 2;
+/** A look at the clock moves it by this much, so that no runtime divides by an interval of zero. */
+const CLOCK_STEP_NS = 1000n;
+const RANDOM_BYTES_MAX = 65536;
+const IOVECS_MAX = 64;
+
+type WasiName = keyof typeof KNOWN_IMPORTS.wasi_snapshot_preview1;
+type WasiFunctions = Record<WasiName, (...args: never[]) => unknown>;
+
+/**
+ * The least of WASI that Go, Rust's std, wasi-libc and AssemblyScript need to start (I9). Not node:wasi: that one is made to
+ * hand out files, environment and clocks, and this has none to hand out. Where a function is not named below, it answers
+ * EBADF if it takes a file descriptor or a path (there are no open ones), else ENOSYS.
+ */
+export function wasiFunctions(context: HostContext): WasiFunctions {
+  const denied = Object.fromEntries(
+    Object.keys(KNOWN_IMPORTS.wasi_snapshot_preview1).map((name) => {
+      const errno = /^(fd|path|sock)_/.test(name) ? EBADF : ENOSYS;
+      return [name, () => (context.charge(CALL_FUEL), errno)];
+    }),
+  ) as unknown as WasiFunctions;
+  return { ...denied, ...emptyProcess(context), ...clocks(context), ...output(context) };
+}
+
+/** No arguments, no environment, an exit that ends the call. */
+function emptyProcess(context: HostContext): Partial<WasiFunctions> {
+  const noStrings = (countPointer: number, bytesPointer: number): number => {
+    context.charge(CALL_FUEL);
+    return writeU32(context, countPointer, 0) && writeU32(context, bytesPointer, 0) ? SUCCESS : EFAULT;
+  };
+  const nothingToWrite = (): number => (context.charge(CALL_FUEL), SUCCESS);
+  return {
+    args_sizes_get: noStrings,
+    environ_sizes_get: noStrings,
+    args_get: nothingToWrite,
+    environ_get: nothingToWrite,
+    sched_yield: nothingToWrite,
+    proc_exit(code: number): void {
+      throw new GuestAbort(`the guest exited with code ${String(code >>> 0)}`);
+    },
+    /**
+     * Real randomness, though it costs a guest that asks for it its determinism: predictable bytes would be a trap for one
+     * that salts hashes or makes identifiers with them, and the verdict of a guest that does not ask is unaffected.
+     */
+    random_get(pointer: number, length: number): number {
+      const bytes = length >>> 0;
+      context.charge(CALL_FUEL + bytes);
+      if (bytes > RANDOM_BYTES_MAX) return EINVAL;
+      if (!context.memory.contains(pointer, bytes)) return EFAULT;
+      randomFillSync(context.memory.view.bytes, pointer >>> 0, bytes);
+      return SUCCESS;
+    },
+  };
+}
+
+/**
+ * No clock of the machine's (I9): the wall clock shows the record's own timestamp, so the same record gives the same
+ * answer whenever it is replayed; the monotonic clock counts how often it was looked at. Both satisfy Go's runtime, which
+ * reads them at start and refuses to run on a monotonic clock at zero.
+ */
+function clocks(context: HostContext): Partial<WasiFunctions> {
+  return {
+    clock_res_get(id: number, pointer: number): number {
+      context.charge(CALL_FUEL);
+      if (id >>> 0 > CLOCK_CPUTIME_THREAD) return EINVAL;
+      return writeU64(context, pointer, CLOCK_STEP_NS) ? SUCCESS : EFAULT;
+    },
+    clock_time_get(id: number, _precision: bigint, pointer: number): number {
+      context.charge(CALL_FUEL);
+      if (id >>> 0 > CLOCK_CPUTIME_THREAD) return EINVAL;
+      context.monotonicNs += CLOCK_STEP_NS;
+      const recordMs = Math.max(0, Math.trunc(context.timestampMs()));
+      const time = id === CLOCK_REALTIME ? BigInt(recordMs) * 1_000_000n : context.monotonicNs;
+      return writeU64(context, pointer, time) ? SUCCESS : EFAULT;
+    },
+  };
+}
+
+/** stdout and stderr become log lines; every other descriptor is closed. */
+function output(context: HostContext): Partial<WasiFunctions> {
+  return {
+    fd_write(descriptor: number, iovecs: number, count: number, writtenPointer: number): number {
+      context.charge(CALL_FUEL);
+      if (descriptor !== STDOUT && descriptor !== STDERR) return EBADF;
+      const vectors = Math.min(count >>> 0, IOVECS_MAX);
+      if (!context.memory.contains(iovecs, vectors * 8)) return EFAULT;
+      let written = 0;
+      for (let i = 0; i < vectors; i += 1) {
+        const { bytes } = context.memory.view;
+        const pointer = bytes.readUInt32LE((iovecs >>> 0) + i * 8);
+        const length = bytes.readUInt32LE((iovecs >>> 0) + i * 8 + 4);
+        if (!context.memory.contains(pointer, length)) return EFAULT;
+        if (length > 0) writeLine(context, descriptor, bytes, pointer, length);
+        written += length;
+      }
+      return writeU32(context, writtenPointer, written) ? SUCCESS : EFAULT;
+    },
+  };
+}
+
+function writeLine(context: HostContext, descriptor: number, bytes: Buffer, pointer: number, length: number): void {
+  // The line feed a program ends its lines with is a write of its own in some runtimes: no line.
+  if (length === 1 && bytes[pointer] === 0x0a) return;
+  if (!context.log.admit()) return;
+  context.charge(CALL_FUEL * 50);
+  context.log.addBytes(descriptor === STDERR ? 'warn' : 'info', bytes, pointer, length);
+}
+
+function writeU32(context: HostContext, pointer: number, value: number): boolean {
+  if (!context.memory.contains(pointer, 4)) return false;
+  context.memory.view.bytes.writeUInt32LE(value >>> 0, pointer >>> 0);
+  return true;
+}
+
+function writeU64(context: HostContext, pointer: number, value: bigint): boolean {
+  if (!context.memory.contains(pointer, 8)) return false;
+  context.memory.view.bytes.writeBigUInt64LE(value, pointer >>> 0);
+  return true;
+}

@@ -1,0 +1,31 @@
+const WINDOW_MS = 10 * 60_000;
+
+/**
+ * Threads that were killed because they stood still. One holds a core and memory until it ends, if it ever does; a transform
+ * that makes them again and again is taken out of service.
+ */
+export class StuckLedger<Thread> {
+  readonly #max: number;
+  readonly #notEnded = new Set<Thread>();
+  #recent: { readonly thread: Thread; readonly atMs: number }[] = [];
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  /** Answers whether this one was too many: more than `max` within ten minutes, those that have not ended counted for ever. */
+  add(thread: Thread, nowMs: number): boolean {
+    this.#notEnded.add(thread);
+    this.#recent = this.#recent.filter(({ thread: t, atMs }) => this.#notEnded.has(t) || nowMs - atMs < WINDOW_MS);
+    this.#recent.push({ thread, atMs: nowMs });
+    return this.#recent.length > this.#max;
+  }
+
+  ended(thread: Thread): void {
+    this.#notEnded.delete(thread);
+  }
+
+  get notEnded(): number {
+    return this.#notEnded.size;
+  }
+}

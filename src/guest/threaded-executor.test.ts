@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { systemClock, type Clock } from '../base/clock.ts';
+import type { GuestSource } from './batch-runner.ts';
+import { executorContract } from './executor.contract.ts';
+import { batchOf, fixtureSource, gist, outcomes } from './testing/fixture.ts';
+import { poolLimits, ThreadedExecutor, type PoolLimits } from './threaded-executor.ts';
+
+function open(source: GuestSource, changes: Partial<PoolLimits> = {}, clock: Clock = systemClock): ThreadedExecutor {
+  const limits = { ...poolLimits(source.config, 1), ...changes };
+  return new ThreadedExecutor(source, limits, clock, () => undefined);
+}
+
+executorContract('threads', (source, onLog) => {
+  return new ThreadedExecutor(source, poolLimits(source.config, 1), systemClock, ({ lines }) => onLog(lines));
+});
+
+/** Time that passes when told to. */
+class ManualClock implements Clock {
+  #nowMs = 0;
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+  wallMs(): number {
+    return this.#nowMs;
+  }
+  after(delayMs: number, callback: () => void): () => void {
+    const timer = { atMs: this.#nowMs + delayMs, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+  /** Time passes at once: what is due is called, late, and what that schedules waits its turn. */
+  jump(byMs: number): void {
+    this.#nowMs += byMs;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs);
+    this.#timers = this.#timers.filter((timer) => !due.includes(timer));
+    for (const { callback } of due) callback();
+  }
+  advance(byMs: number): void {
+    const endMs = this.#nowMs + byMs;
+    for (;;) {
+      const next = this.#timers.filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (next === undefined) break;
+      this.#timers = this.#timers.filter((other) => other !== next);
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.callback();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+const unmetered = (): GuestSource => fixtureSource({}, 'chameleon', false);
+
+void suite('threaded executor', () => {
+  void test('a spin that fuel does not see is condemned by the wall clock; its neighbours in the batch complete', async () => {
+    const executor = open(unmetered(), { wallClockMs: 150 });
+    await executor.start();
+    const [first, second] = await Promise.all([
+      executor.execute(batchOf(['map a', 'c', 's', 'c', 'map b'])),
+      executor.execute(batchOf(['map c'])),
+    ]);
+    assert.deepEqual(gist(first), ['MAP A', '2', 'guest.timeout', '3', 'MAP B']);
+    assert.match(outcomes(first)[2]?.message ?? '', /no progress for 150 ms/);
+    assert.deepEqual(gist(second), ['MAP C']);
+    const { threadRestarts, instances } = executor.stats();
+    assert.deepEqual([threadRestarts, instances], [1, { starting: 0, idle: 1, busy: 0 }]);
+    await executor.close();
+    assert.equal(executor.stats().stuckThreads, 0);
+  });
+
+  void test('several spins in one batch are condemned one by one', async () => {
+    const executor = open(unmetered(), { wallClockMs: 100 });
+    await executor.start();
+    assert.deepEqual(gist(await executor.execute(batchOf(['s', 'map', 's']))), ['guest.timeout', 'MAP', 'guest.timeout']);
+    await executor.close();
+  });
+
+  void test('too many stuck threads fail the executor', async () => {
+    const executor = open(unmetered(), { wallClockMs: 100, stuckThreadsMax: 1 });
+    await executor.start();
+    const waiting = executor.execute(batchOf(['map']));
+    await waiting;
+    const both = [executor.execute(batchOf(['s', 's'])), executor.execute(batchOf(['map']))];
+    for (const outcome of await Promise.allSettled(both)) {
+      assert.equal(outcome.status === 'rejected' && (outcome.reason as { code: string }).code, 'guest.stuck');
+    }
+    await assert.rejects(executor.execute(batchOf(['map'])), { code: 'guest.stuck' });
+    await executor.close();
+  });
+
+  void test('a late look at the clock condemns nobody', async () => {
+    const clock = new ManualClock();
+    const executor = open(unmetered(), { wallClockMs: 200 }, clock);
+    await executor.start();
+    const work = executor.execute(batchOf(['s']));
+    // As if the process had been stopped for an hour, twice: 100 ms count for each, 50 for the first look at the record.
+    clock.jump(3_600_000);
+    clock.jump(3_600_000);
+    assert.equal(executor.stats().threadRestarts, 0);
+    clock.advance(300);
+    assert.equal(executor.stats().threadRestarts, 1, 'but standing still is seen');
+    const settled = Promise.allSettled([work]);
+    await executor.close();
+    await settled;
+  });
+
+  void test('a thread that dies by itself costs the record it was at', async () => {
+    // 1,000 lines of 200 kB are more than a guest thread's JavaScript heap holds.
+    const source = fixtureSource({ limits: { logLinesPerSecond: 100_000, logLineBytesMax: 1_000_000 } });
+    const executor = open(source);
+    await executor.start();
+    const result = await executor.execute(batchOf(['map', `O${'x'.repeat(200_000)}`, 'c']));
+    assert.deepEqual(gist(result), ['MAP', 'guest.trap', '2']);
+    assert.match(outcomes(result)[1]?.message ?? '', /memory/);
+    assert.equal(executor.stats().threadRestarts, 1);
+    assert.equal(executor.stats().stuckThreads, 0);
+    await executor.close();
+  });
+
+  void test('grows while work waits, up to its instances, and gives extra threads up when idle', async () => {
+    const clock = new ManualClock();
+    const executor = open(fixtureSource({ timeoutMs: 1000 }), { instances: 3, idleInstanceMs: 30_000 }, clock);
+    assert.equal(executor.parallelism, 4);
+    await executor.start();
+    const total = (): number => {
+      const { starting, idle, busy } = executor.stats().instances;
+      return starting + idle + busy;
+    };
+    assert.equal(total(), 1, 'one is warm, no more before there is work');
+    let largest = 0;
+    while (largest < 3) {
+      await Promise.all(Array.from({ length: 8 }, () => executor.execute(batchOf(Array(2000).fill('map')))));
+      largest = executor.stats().instances.idle;
+    }
+    const results = await Promise.all(Array.from({ length: 40 }, (_, i) => executor.execute(batchOf([`m${String(i)}`]))));
+    assert.deepEqual(results.map(gist), Array.from({ length: 40 }, (_, i) => [`M${String(i)}`]));
+    assert.equal(total(), 3);
+    clock.advance(29_000);
+    assert.equal(total(), 3);
+    clock.advance(32_000);
+    assert.equal(total(), 1);
+    assert.deepEqual(gist(await executor.execute(batchOf(['map']))), ['MAP']);
+    await executor.close();
+  });
+
+  void test('closing while busy rejects what is under way and ends the thread', async () => {
+    const executor = open(unmetered());
+    await executor.start();
+    const work = executor.execute(batchOf(['s']));
+    const behind = executor.execute(batchOf(['map']));
+    const waiting = executor.execute(batchOf(['map']));
+    const settled = Promise.allSettled([work, behind, waiting]);
+    await executor.close();
+    for (const outcome of await settled) {
+      assert.equal(outcome.status === 'rejected' && (outcome.reason as { code: string }).code, 'guest.closed');
+    }
+    const { instances, stuckThreads } = executor.stats();
+    assert.deepEqual([instances, stuckThreads], [{ starting: 0, idle: 0, busy: 0 }, 0]);
+  });
+
+  void test('an init that stands still fails the start', async () => {
+    const source = fixtureSource({ configJson: '{"x":"spin"}' }, 'chameleon', false);
+    const executor = open(source, { initWallClockMs: 150 });
+    await assert.rejects(executor.start(), { code: 'guest.init_failed' });
+    await executor.close();
+  });
+
+  void test('a hundred open and close cycles leave no thread behind', async () => {
+    const source = fixtureSource();
+    const before = process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
+    for (let i = 0; i < 100; i += 1) {
+      const executor = open(source);
+      if (i % 10 !== 0) void executor.start().catch(() => undefined);
+      else {
+        await executor.start();
+        await executor.execute(batchOf(['map']));
+      }
+      await executor.close();
+    }
+    assert.equal(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length, before);
+  });
+});
