@@ -87,6 +87,10 @@ export const ERROR_CODES = {
   // Ours.
   'bug.assertion': bug,
   'bug.unexpected': bug,
+  // What was under way when guests were closed on purpose: a pipeline that closes them does not listen any more.
+  'guest.closed': guestFinal,
+  // The broker refuses this record by itself, whatever is done: no key on a compacted topic, a timestamp out of bounds.
+  'record.rejected': record,
 } as const satisfies Record<string, CodeFacts>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,0 +1,277 @@
+import { assert } from '../base/assert.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { StreamlineError } from '../base/error.ts';
+import type { PackedBatch } from '../pipeline/packed-batch.ts';
+import type { PartitionOffset, RecordSource, SourceHandlers } from '../pipeline/ports.ts';
+import type { TopicName } from '../spec/transformation-config.ts';
+import { consumerConfig, redactor, type ClientIdentity } from './client-config.ts';
+import { clientErrorOf, codeOf, endsClient, toBrokerError } from './client-error.ts';
+import { RdKafka, type ClientError, type ClientMessage, type ClientTopicPartition } from './client.ts';
+import { connectClient, makeClient } from './connection.ts';
+import { ClientLog, type Logger } from './log.ts';
+import { packMessages } from './message-packer.ts';
+import { Rebalancer, type RebalanceClient } from './rebalancer.ts';
+import { SharedBufferPool } from './shared-buffer-pool.ts';
+import { commitOffsets, type OffsetClient } from './start-offset.ts';
+
+export interface ConfluentSourceOptions extends ClientIdentity {
+  readonly topic: TopicName;
+  readonly groupId: string;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Until a broker has to answer at start. */
+  readonly connectTimeoutMs?: number;
+  /** Until a commit has to be confirmed. */
+  readonly commitTimeoutMs?: number;
+  /** Buffers kept for reuse. */
+  readonly pooledBytesMax?: number;
+}
+
+/** The client's consumer as this file uses it. */
+type Consumer = RebalanceClient &
+  OffsetClient & {
+    subscribe(topics: string[]): unknown;
+    consume(countMax: number, done: (error: ClientError | null, messages: ClientMessage[]) => void): void;
+    setDefaultConsumeTimeout(timeoutMs: number): void;
+    pause(partitions: readonly ClientTopicPartition[]): unknown;
+    resume(partitions: readonly ClientTopicPartition[]): unknown;
+    getWatermarkOffsets(topic: string, partition: number): { lowOffset: number; highOffset: number };
+    disconnect(done: () => void): unknown;
+    isConnected(): boolean;
+  } & Parameters<typeof connectClient>[0];
+
+/** Lag of a partition as far as the client knows, without asking the broker. */
+export interface PartitionLag {
+  readonly partition: number;
+  readonly lag: number;
+}
+
+const NO_MESSAGES: readonly ClientMessage[] = [];
+
+/** One consumer-group member on the client's low-level API. */
+export class ConfluentSource implements RecordSource {
+  readonly #options: ConfluentSourceOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #log: ClientLog;
+  readonly #topic: TopicName;
+  readonly #pool: SharedBufferPool;
+  #consumer: Consumer | undefined;
+  #rebalancer: Rebalancer | undefined;
+  /** Set while the consumer runs, taken when it fails: told once. */
+  #failed: SourceHandlers['failed'] | undefined;
+  #connected: Promise<void> = Promise.resolve();
+  /** Next offset to hand out, by partition. */
+  readonly #positions: number[] = [];
+  #polling = false;
+  #consuming: Promise<unknown> = Promise.resolve();
+  readonly #commits = new Set<Promise<unknown>>();
+  /** librdkafka's queue got its first record since the last look. */
+  #signalled = false;
+  #wake: (() => void) | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: ConfluentSourceOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger;
+    this.#topic = options.topic;
+    this.#log = new ClientLog(options.logger, this.#clock, options.clientId, redactor(options.kafka));
+    this.#pool = new SharedBufferPool(options.pooledBytesMax ?? 32 * 1024 * 1024);
+  }
+
+  async start(handlers: SourceHandlers): Promise<void> {
+    assert(this.#consumer === undefined && this.#closed === undefined, 'a source starts once');
+    const { kafka, groupId, connectTimeoutMs } = this.#options;
+    const callbacks = {
+      rebalance_cb: (error: ClientError, partitions: ClientTopicPartition[]) =>
+        this.#rebalancer?.onEvent(error, partitions),
+      queue_non_empty_cb: () => this.#signal(),
+    };
+    const consumer = makeClient(
+      kafka,
+      () => new RdKafka.KafkaConsumer(consumerConfig(this.#options, groupId, callbacks)) as unknown as Consumer,
+    );
+    this.#consumer = consumer;
+    // The client waits this long for each message of a consume, not for the first one only: never let it wait (poll).
+    consumer.setDefaultConsumeTimeout(0);
+    this.#rebalancer = new Rebalancer(consumer, handlers, this.#logger, () => this.#consumeIdle());
+    consumer.on('event.error', (error) => this.#trouble(error));
+    const connecting = connectClient(consumer, kafka, connectTimeoutMs ?? 10_000, this.#log);
+    this.#connected = connecting.ended;
+    await connecting.ready;
+    this.#failed = handlers.failed;
+    if (this.#closed !== undefined)
+      throw new StreamlineError('broker.client', 'the source was closed while it started');
+    consumer.subscribe([this.#topic]);
+  }
+
+  /**
+   * Takes what is there, and waits on the queue's signal only when there is nothing: the client's own wait applies to every
+   * single message, which at low rates turns a batch of n into n waits, and holds one of libuv's four threads meanwhile.
+   */
+  async poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined> {
+    assert(!this.#polling, 'one poll at a time');
+    this.#polling = true;
+    try {
+      const deadlineMs = this.#clock.nowMs() + waitMs;
+      for (;;) {
+        if (this.#closed !== undefined) return undefined;
+        this.#signalled = false;
+        const batch = this.#pack(await this.#consume(recordsMax));
+        if (batch !== undefined) return batch;
+        const leftMs = deadlineMs - this.#clock.nowMs();
+        if (leftMs <= 0) return undefined;
+        await this.#queueSignal(leftMs);
+      }
+    } finally {
+      this.#polling = false;
+    }
+  }
+
+  release(batch: PackedBatch): void {
+    this.#pool.give(batch.buffer);
+  }
+
+  pause(partitions: readonly number[]): void {
+    this.#onAssigned(partitions, (consumer, held) => consumer.pause(held));
+  }
+
+  resume(partitions: readonly number[]): void {
+    this.#onAssigned(partitions, (consumer, held) => consumer.resume(held));
+  }
+
+  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    if (offsets.length === 0) return;
+    const consumer = this.#consumer;
+    if (consumer === undefined || this.#closed !== undefined) {
+      throw new StreamlineError('broker.commit_failed', 'the source is closed');
+    }
+    const list = offsets.map(({ partition, offset }) => ({ topic: this.#topic, partition, offset }));
+    const commit = commitOffsets(consumer, list, this.#options.commitTimeoutMs ?? 5_000);
+    this.#commits.add(commit);
+    try {
+      const refused = await commit;
+      if (refused.length > 0) {
+        throw new StreamlineError(
+          'broker.commit_failed',
+          `the group's coordinator did not take the offsets of ${this.#topic} [${refused.join(', ')}]`,
+        );
+      }
+    } finally {
+      this.#commits.delete(commit);
+    }
+  }
+
+  /** For metrics. Partitions the client knows no end of yet are left out. */
+  lag(): readonly PartitionLag[] {
+    const lags: PartitionLag[] = [];
+    const consumer = this.#consumer;
+    if (consumer === undefined || this.#closed !== undefined) return lags;
+    for (const [partition, active] of this.#rebalancer?.active.entries() ?? []) {
+      const position = this.#positions[partition];
+      if (active !== true || position === undefined) continue;
+      try {
+        const { highOffset } = consumer.getWatermarkOffsets(this.#topic, partition);
+        if (highOffset >= 0) lags.push({ partition, lag: Math.max(0, highOffset - position) });
+      } catch {
+        // Nothing fetched of this partition yet: no number is better than a wrong one.
+      }
+    }
+    return lags;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    return this.#closed;
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#wake?.();
+    await this.#rebalancer?.close();
+    // The binding crashes when a client goes away under a call of its own.
+    await this.#connected;
+    await this.#consuming;
+    await Promise.allSettled(this.#commits);
+    const consumer = this.#consumer;
+    // Also when connecting failed: what is left of it is released.
+    if (consumer?.isConnected() === true) {
+      await new Promise<void>((resolve) => void consumer.disconnect(() => resolve()));
+    }
+    this.#pool.clear();
+  }
+
+  async #consumeIdle(): Promise<void> {
+    await this.#consuming;
+  }
+
+  #consume(countMax: number): Promise<readonly ClientMessage[]> {
+    const consumer = this.#consumer;
+    assert(consumer !== undefined, 'poll before start');
+    const consuming = new Promise<readonly ClientMessage[]>((resolve) => {
+      consumer.consume(countMax, (error, messages) => {
+        if (error) this.#trouble(error);
+        resolve(error ? NO_MESSAGES : messages);
+      });
+    });
+    this.#consuming = consuming;
+    return consuming;
+  }
+
+  #pack(messages: readonly ClientMessage[]): PackedBatch | undefined {
+    const active = this.#rebalancer?.active;
+    if (messages.length === 0 || active === undefined) return undefined;
+    const batch = packMessages(messages, active, this.#pool.take);
+    for (const segment of batch?.segments ?? []) this.#positions[segment.partition] = segment.lastOffset + 1;
+    return batch;
+  }
+
+  #signal(): void {
+    this.#signalled = true;
+    this.#wake?.();
+  }
+
+  #queueSignal(waitMs: number): Promise<void> {
+    if (this.#signalled || this.#closed !== undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(waitMs, () => this.#wake?.());
+      this.#wake = () => {
+        this.#wake = undefined;
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  #onAssigned(
+    partitions: readonly number[],
+    act: (consumer: Consumer, held: readonly ClientTopicPartition[]) => unknown,
+  ): void {
+    const consumer = this.#consumer;
+    if (consumer === undefined || this.#closed !== undefined) return;
+    // One that was given up meanwhile has nothing to pause, and librdkafka would call it an error.
+    const held = partitions.filter((partition) => this.#rebalancer?.active[partition] === true);
+    if (held.length === 0) return;
+    try {
+      act(
+        consumer,
+        held.map((partition) => ({ topic: this.#topic, partition })),
+      );
+    } catch (thrown) {
+      this.#log.trouble('pause', clientErrorOf(thrown).message);
+    }
+  }
+
+  #trouble(error: ClientError): void {
+    const code = codeOf(error);
+    if (this.#closed !== undefined) return;
+    if (!endsClient(code)) {
+      this.#log.trouble(`consumer ${code}`, error.message);
+      return;
+    }
+    const failed = this.#failed;
+    this.#failed = undefined;
+    const doing = `the consumer of ${this.#topic} cannot go on`;
+    failed?.(toBrokerError({ ...error, code }, 'broker.fatal', doing));
+  }
+}

@@ -1,0 +1,96 @@
+import { StreamlineError } from '../base/error.ts';
+import { codeOf, endsClient, errorCodeOfClient } from './client-error.ts';
+import { RD, type ClientError } from './client.ts';
+import { bootstrapOf, redactor, type KafkaProperties } from './client-config.ts';
+import type { ClientLog } from './log.ts';
+
+/** The part of a client of any kind that connecting needs. */
+interface Connectable {
+  connect(
+    options: { allTopics: boolean; timeout: number },
+    done: (error: ClientError | null | undefined) => void,
+  ): unknown;
+  on(event: 'event.error', listener: (error: ClientError) => void): unknown;
+  on(event: 'event.log', listener: (entry: { severity: number; fac: string; message: string }) => void): unknown;
+}
+
+/** Makes a client; a property librdkafka does not know or take is the configuration's fault and says so. */
+export function makeClient<T>(kafka: KafkaProperties, make: () => T): T {
+  try {
+    return make();
+  } catch (thrown) {
+    const text = redactor(kafka)(thrown instanceof Error ? thrown.message : String(thrown));
+    const name = /property:? "([^"]+)"/.exec(text)?.[1];
+    throw new StreamlineError('config.invalid', text, {
+      configPath: name === undefined ? '/kafka' : `/kafka/${name}`,
+      suggestion: "Properties under kafka: are librdkafka's; see its CONFIGURATION.md.",
+    });
+  }
+}
+
+export interface Connecting {
+  /** Resolves when a broker has answered; rejects with what kept it from doing so. */
+  readonly ready: Promise<void>;
+  /** Resolves when the client is done trying. Before that it must not be disconnected: the binding does not survive it. */
+  readonly ended: Promise<void>;
+}
+
+/** Connects within `timeoutMs`. A refused password is told at once rather than when the time is up. */
+export function connectClient(
+  client: Connectable,
+  kafka: KafkaProperties,
+  timeoutMs: number,
+  log: ClientLog,
+): Connecting {
+  const bootstrap = bootstrapOf(kafka);
+  const redact = redactor(kafka);
+  let end: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const ready = new Promise<void>((resolve, reject) => {
+    let settled = false;
+    let reason = '';
+    const fail = (code: number): void => {
+      if (settled) return;
+      settled = true;
+      reject(connectError(code, bootstrap, redact(reason)));
+    };
+    client.on('event.log', (entry) => {
+      // Log lines have the detail the error lacks: which broker, which SASL or TLS step.
+      if (!settled && entry.fac === 'FAIL') reason = entry.message.replace(/^\[thrd:[^\]]*\]: /, '');
+      log.line(entry);
+    });
+    client.on('event.error', (error) => {
+      const code = codeOf(error);
+      if (!settled && reason === '') reason = error.message;
+      // The error comes before its log line at times: let that one arrive.
+      if (!settled && (endsClient(code) || code === RD.SSL)) setImmediate(() => fail(code));
+    });
+    client.connect({ allTopics: false, timeout: timeoutMs }, (error) => {
+      end();
+      if (error) {
+        if (reason === '') reason = error.message;
+        fail(codeOf(error));
+      } else if (!settled) {
+        settled = true;
+        resolve();
+      }
+    });
+  });
+  return { ready, ended };
+}
+
+function connectError(code: number, bootstrap: string, reason: string): StreamlineError {
+  const ours = errorCodeOfClient(code, 'broker.unreachable');
+  if (ours === 'broker.authentication') {
+    return new StreamlineError(ours, `the cluster at ${bootstrap} refused the credentials: ${reason}`, {
+      configPath: '/kafka',
+      suggestion: 'Check security.protocol, sasl.* and ssl.* under kafka:.',
+    });
+  }
+  return new StreamlineError(ours, `no broker answered at ${bootstrap}: ${reason}`, {
+    configPath: '/kafka/bootstrap.servers',
+    suggestion: 'Check that the cluster is up, the address is right and the listener speaks this security.protocol.',
+  });
+}

@@ -1,0 +1,196 @@
+import { assert } from '../base/assert.ts';
+import { systemClock, type Clock } from '../base/clock.ts';
+import { StreamlineError } from '../base/error.ts';
+import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
+import { adminConfig, bootstrapOf, consumerConfig, redactor, type ClientIdentity } from './client-config.ts';
+import { codeOf, toBrokerError } from './client-error.ts';
+import { RD, RdKafka, promised, type ClientError } from './client.ts';
+import { connectClient, makeClient } from './connection.ts';
+import { ClientLog, type Logger } from './log.ts';
+import { pinStartOffsets, type OffsetClient } from './start-offset.ts';
+
+export interface KafkaAdminOptions extends ClientIdentity {
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly connectTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+}
+
+type Done<T> = (error: ClientError | null | undefined, value: T) => void;
+
+interface TopicDescription {
+  readonly name: string;
+  readonly partitions: readonly unknown[];
+  readonly error?: ClientError;
+}
+
+interface AdminRequests {
+  describeTopics(topics: readonly string[], options: { timeout: number }, done: Done<TopicDescription[]>): void;
+  createTopic(
+    topic: { topic: string; num_partitions: number; replication_factor: number },
+    timeoutMs: number,
+    done: (error?: ClientError) => void,
+  ): void;
+}
+
+interface Metadata {
+  readonly topics: readonly { readonly name: string; readonly partitions: readonly unknown[] }[];
+}
+
+type MetadataClient = Parameters<typeof connectClient>[0] & {
+  getMetadata(options: { topic?: string; allTopics: boolean; timeout: number }, done: Done<Metadata>): unknown;
+  disconnect(flushTimeoutMs: number, done: () => void): unknown;
+  isConnected(): boolean;
+};
+
+export interface TopicPartitions {
+  readonly name: string;
+  readonly partitions: number;
+}
+
+/**
+ * librdkafka's mock cluster has no controller, and admin requests to it time out. A controller that does not answer the first one
+ * in this time is taken for absent; then all is asked by metadata requests, which any cluster answers.
+ */
+const CONTROLLER_MS = 1_000;
+
+/** Questions about topics, for all transforms together: one connection. */
+export class KafkaAdmin {
+  readonly #options: KafkaAdminOptions;
+  readonly #clock: Clock;
+  readonly #log: ClientLog;
+  readonly #timeoutMs: number;
+  #client: MetadataClient | undefined;
+  #requests: AdminRequests | undefined;
+  #hasController = true;
+  #connected: Promise<void> = Promise.resolve();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: KafkaAdminOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#timeoutMs = options.requestTimeoutMs ?? 10_000;
+    this.#log = new ClientLog(options.logger, this.#clock, options.clientId, redactor(options.kafka));
+  }
+
+  /** Rejects with broker.unreachable or broker.authentication within the bound. */
+  async start(): Promise<void> {
+    assert(this.#client === undefined && this.#closed === undefined, 'an admin client starts once');
+    const { kafka, connectTimeoutMs } = this.#options;
+    const client = makeClient(
+      kafka,
+      () => new RdKafka.Producer(adminConfig(this.#options)) as unknown as MetadataClient,
+    );
+    this.#client = client;
+    client.on('event.error', (error) => this.#log.trouble(`admin ${codeOf(error)}`, error.message));
+    const connecting = connectClient(client, kafka, connectTimeoutMs ?? 10_000, this.#log);
+    this.#connected = connecting.ended;
+    await connecting.ready;
+    const requests = RdKafka.AdminClient.createFrom(client as never) as unknown as AdminRequests;
+    this.#requests = requests;
+    await new Promise<void>((resolve) => {
+      requests.describeTopics(['_'], { timeout: CONTROLLER_MS }, (error) => {
+        this.#hasController = !error;
+        resolve();
+      });
+    });
+  }
+
+  /** Every topic there is. */
+  async topics(): Promise<readonly TopicPartitions[]> {
+    const metadata = await this.#metadata({ allTopics: true }, 'cannot list the topics');
+    return metadata.topics.map(({ name, partitions }) => ({ name, partitions: partitions.length }));
+  }
+
+  /** How many partitions a topic has; undefined when there is no such topic. */
+  async partitionCount(topic: string): Promise<number | undefined> {
+    if (!this.#hasController) return (await this.topics()).find(({ name }) => name === topic)?.partitions;
+    const doing = `cannot read the topic ${topic}`;
+    const [description] = await this.#request<TopicDescription[]>(doing, (requests, done) =>
+      requests.describeTopics([topic], { timeout: this.#timeoutMs }, done),
+    );
+    if (description?.error !== undefined && description.error.code !== 0) {
+      const code = codeOf(description.error);
+      if (code === RD.UNKNOWN_TOPIC_OR_PART || code === RD.UNKNOWN_TOPIC) return undefined;
+      throw toBrokerError(description.error, 'broker.client', doing);
+    }
+    return description === undefined || description.partitions.length === 0 ? undefined : description.partitions.length;
+  }
+
+  /** Creates a topic with the broker's default replication; one that exists by now is fine. */
+  async createTopic(topic: string, partitions: number): Promise<void> {
+    const doing = `cannot create the topic ${topic}`;
+    if (!this.#hasController) {
+      // Asking for it by name makes it, where the cluster makes topics at first use.
+      await this.#metadata({ topic, allTopics: false }, doing);
+      if ((await this.partitionCount(topic)) !== undefined) return;
+    }
+    const newTopic = { topic, num_partitions: partitions, replication_factor: -1 };
+    await this.#request<undefined>(doing, (requests, done) =>
+      requests.createTopic(newTopic, this.#timeoutMs, (error) => {
+        const exists = error !== undefined && codeOf(error) === RD.TOPIC_ALREADY_EXISTS;
+        done(exists ? undefined : error, undefined);
+      }),
+    );
+    this.#options.logger.info({ topic, partitions }, 'topic created');
+  }
+
+  /** See pinStartOffsets in start-offset.ts. Uses a consumer of its own that never joins. */
+  async pinStartOffsets(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void> {
+    const { kafka, clientId, connectTimeoutMs, logger } = this.#options;
+    const identity = { kafka, clientId: `${clientId}-pin` };
+    type Pinner = OffsetClient &
+      Parameters<typeof connectClient>[0] & { disconnect(done: () => void): unknown; isConnected(): boolean };
+    const client = makeClient(
+      kafka,
+      () => new RdKafka.KafkaConsumer(consumerConfig(identity, groupId, {})) as unknown as Pinner,
+    );
+    const connecting = connectClient(client, kafka, connectTimeoutMs ?? 10_000, this.#log);
+    try {
+      await connecting.ready;
+      const numbers = Array.from({ length: partitions }, (_, partition) => partition);
+      await pinStartOffsets(client, topic, numbers, start, this.#timeoutMs, logger);
+    } finally {
+      await connecting.ended;
+      if (client.isConnected()) await new Promise<void>((resolve) => void client.disconnect(() => resolve()));
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown();
+    return this.#closed;
+  }
+
+  async #shutDown(): Promise<void> {
+    await this.#connected;
+    await Promise.allSettled(this.#underWay);
+    const client = this.#client;
+    if (client?.isConnected() === true) {
+      await new Promise<void>((resolve) => void client.disconnect(0, () => resolve()));
+    }
+  }
+
+  #metadata(options: { topic?: string; allTopics: boolean }, doing: string): Promise<Metadata> {
+    const client = this.#client;
+    return this.#request<Metadata>(doing, (_requests, done) =>
+      client?.getMetadata({ ...options, timeout: this.#timeoutMs }, done),
+    );
+  }
+
+  async #request<T>(doing: string, call: (requests: AdminRequests, done: Done<T>) => void): Promise<T> {
+    const requests = this.#requests;
+    if (requests === undefined || this.#closed !== undefined) {
+      throw new StreamlineError('broker.client', `${doing}: not connected to ${bootstrapOf(this.#options.kafka)}`);
+    }
+    const request = promised<T>((done) => call(requests, done));
+    this.#underWay.add(request);
+    try {
+      return await request;
+    } catch (thrown) {
+      throw toBrokerError(thrown, 'broker.client', doing);
+    } finally {
+      this.#underWay.delete(request);
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { StreamlineError } from '../base/error.ts';
+import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { KafkaAdmin } from './kafka-admin.ts';
+
+export type TopicNeeds = Pick<TransformationConfig, 'inputTopic' | 'outputTopic' | 'output' | 'errors' | 'source'>;
+
+/** What checking and creating needs of the admin client. */
+export type TopicAdmin = Pick<KafkaAdmin, 'partitionCount' | 'createTopic'>;
+
+/**
+ * Before the group is joined: the input topic exists, the output and dead-letter topics exist or are created.
+ * @param create topics.create of the sidecar's configuration
+ * @returns the input topic's partitions
+ */
+export async function checkTopics(admin: TopicAdmin, needs: TopicNeeds, create: boolean): Promise<number> {
+  const partitions = await admin.partitionCount(needs.inputTopic);
+  if (partitions === undefined) {
+    throw new StreamlineError('broker.topic_missing', `the input topic ${needs.inputTopic} does not exist`, {
+      place: needs.source,
+      configPath: '/input_topic',
+      suggestion: 'Create it, or correct its name: the sidecar never creates input topics.',
+    });
+  }
+  if (needs.outputTopic !== undefined) {
+    const outputs = await ensureTopic(admin, needs, needs.outputTopic, '/output_topic', partitions, create);
+    if (needs.output.partition === 'input' && outputs < partitions) {
+      throw new StreamlineError(
+        'broker.partition_mismatch',
+        `output.partition is input, but ${needs.outputTopic} has ${outputs} partitions and ${needs.inputTopic} has ${partitions}`,
+        {
+          place: needs.source,
+          configPath: '/output/partition',
+          suggestion: `Give ${needs.outputTopic} at least ${partitions} partitions, or use partition: key.`,
+        },
+      );
+    }
+  }
+  if (needs.errors.onFailure === 'dead_letter') {
+    const path = '/errors/dead_letter_topic';
+    await ensureTopic(admin, needs, needs.errors.deadLetterTopic, path, partitions, create);
+  }
+  return partitions;
+}
+
+async function ensureTopic(
+  admin: TopicAdmin,
+  needs: TopicNeeds,
+  topic: string,
+  configPath: string,
+  partitions: number,
+  create: boolean,
+): Promise<number> {
+  const existing = await admin.partitionCount(topic);
+  if (existing !== undefined) return existing;
+  if (!create) {
+    throw new StreamlineError('broker.topic_missing', `the topic ${topic} does not exist`, {
+      place: needs.source,
+      configPath,
+      suggestion: 'Create it, or set topics.create: true in sidecar.yaml.',
+    });
+  }
+  await admin.createTopic(topic, partitions);
+  // The mock cluster and brokers with policies decide for themselves.
+  return (await admin.partitionCount(topic)) ?? partitions;
+}
