@@ -9,9 +9,12 @@ const FIRST_POWER = 6;
 
 export function latencyBucket(latencyNs: number): number {
   if (latencyNs < 64) return 0;
-  const power = Math.min(Math.floor(Math.log2(latencyNs)), FIRST_POWER + LATENCY_BUCKETS / 4 - 1);
-  const step = Math.min(3, Math.floor((latencyNs / 2 ** power - 1) * 4));
-  return (power - FIRST_POWER) * 4 + step;
+  // clz32 sees 32 bits: what is longer is looked at in units of 65,536 ns.
+  const long = latencyNs >= 2 ** 31;
+  const units = long ? Math.min(latencyNs / 65536, 2 ** 31 - 1) | 0 : latencyNs | 0;
+  const power = 31 - Math.clz32(units);
+  const bucket = (power + (long ? 16 : 0) - FIRST_POWER) * 4 + ((units >>> (power - 2)) & 3);
+  return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
 }
 
 /** Upper bound of a bucket, ns. */
