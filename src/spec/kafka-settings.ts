@@ -1,0 +1,50 @@
+import { inspect } from 'node:util';
+import { isOneReference } from './secret-reference.ts';
+
+export type KafkaValue = string | number | boolean;
+
+export interface KafkaSetting {
+  readonly value: KafkaValue;
+  /** As written, when it held a ${…}. */
+  readonly raw: string | undefined;
+}
+
+const REDACTED = '[redacted]';
+const SECRET_NAME = /passw|passphrase|secret|key|token|credential|jaas|oauthbearer\.config|\.pem$/i;
+/** Paths and formats say where a secret is, not what it is. */
+const HARMLESS_NAME = /\.(?:location|type|url|method)$/i;
+
+/**
+ * The properties under `kafka:`, secrets resolved. However it is printed, logged or serialised it shows the redacted
+ * form; only `reveal` hands out the values, to the client.
+ */
+export class KafkaSettings {
+  readonly #settings: ReadonlyMap<string, KafkaSetting>;
+
+  constructor(settings: ReadonlyMap<string, KafkaSetting>) {
+    this.#settings = settings;
+  }
+
+  /** For the Kafka client alone. */
+  reveal(): Record<string, KafkaValue> {
+    return Object.fromEntries([...this.#settings].map(([name, { value }]) => [name, value]));
+  }
+
+  redacted(): Record<string, KafkaValue> {
+    return Object.fromEntries([...this.#settings].map(([name, setting]) => [name, shown(name, setting)]));
+  }
+
+  toJSON(): Record<string, KafkaValue> {
+    return this.redacted();
+  }
+
+  [inspect.custom](): Record<string, KafkaValue> {
+    return this.redacted();
+  }
+}
+
+function shown(name: string, { value, raw }: KafkaSetting): KafkaValue {
+  if (SECRET_NAME.test(name) && !HARMLESS_NAME.test(name))
+    return raw !== undefined && isOneReference(raw) ? raw : REDACTED;
+  return raw ?? value;
+}

@@ -1,0 +1,37 @@
+import { StreamlineError } from '../base/error.ts';
+import { placeOf } from './spec-place.ts';
+import { quoted } from './quoted.ts';
+import type { TransformationConfig } from './transformation-config.ts';
+
+/** The field that names a stage's module: in `transforms` or at the top, as the spec has it. */
+export function modulePath(config: TransformationConfig): string {
+  const inChain = '/transforms/0/wasm_module';
+  return placeOf(config, inChain) === config.source ? '/wasm_module' : inChain;
+}
+
+/** The module is not where the spec says. `looked` is the file as tried. */
+export function missingModule(config: TransformationConfig, looked: string): StreamlineError {
+  const configPath = modulePath(config);
+  return new StreamlineError('spec.module_missing', `there is no module ${quoted(config.stages[0].wasmModule)}`, {
+    place: placeOf(config, configPath),
+    configPath,
+    suggestion: `Put the file to ${looked}, or correct wasm_module.`,
+  });
+}
+
+/** output_topic "" asks route() for a topic; without one records would have nowhere to go. */
+export function missingOutput(
+  config: TransformationConfig,
+  exports: { readonly route: boolean },
+): StreamlineError | undefined {
+  if (config.outputTopic !== undefined || exports.route) return undefined;
+  return new StreamlineError(
+    'spec.no_output',
+    `output_topic is "" and ${quoted(config.stages[0].wasmModule)} exports no route()`,
+    {
+      place: placeOf(config, '/output_topic'),
+      configPath: '/output_topic',
+      suggestion: 'Name the topic to write to, or export route() from the module.',
+    },
+  );
+}

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { textOf } from './check-shape.ts';
+import type { FormFault } from './check-shape.ts';
+import { FieldGuide } from './field-guide.ts';
+import { quoted } from './quoted.ts';
+
+/* The shape of sidecar.yaml: names, types, ranges, defaults. */
+
+const MIB = 1024 * 1024;
+
+const int = (from: number, to: number, fallback: number, description: string) =>
+  z.int().min(from).max(to).default(fallback).describe(description);
+
+const path = (description: string, example: string) =>
+  textOf((text): FormFault | undefined => {
+    if (text === '')
+      return {
+        code: 'config.invalid',
+        message: 'the path is empty',
+        suggestion: `Write for example ${example}, or remove the line.`,
+      };
+    if (!text.includes('${') && !text.includes('\0')) return undefined;
+    return {
+      code: 'config.invalid',
+      message: `${quoted(text)} is no path`,
+      suggestion: '${…} is replaced under kafka: only; use the flags of the command line for paths that vary.',
+    };
+  }).meta({ description, examples: [example] });
+
+const address = textOf((text): FormFault | undefined => {
+  if (
+    text === 'localhost' ||
+    text === '::1' ||
+    /^127(?:\.(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])){3}$/.test(text)
+  )
+    return undefined;
+  return {
+    code: 'config.invalid',
+    message: `the API has no authentication yet, so it listens on loopback only, not on ${quoted(text)}`,
+    suggestion: 'Write `address: 127.0.0.1` and put an authenticating proxy in front where others need it.',
+  };
+});
+
+const limits = z
+  .strictObject({
+    poll_records: int(1, 10_000, 2000, 'Records of one batch.'),
+    in_flight_bytes: int(MIB, 4096 * MIB, 64 * MIB, 'Bytes of a transform between consumer and acknowledgement.'),
+    in_flight_batches: int(1, 256, 8, 'Batches of a transform under way.'),
+    commit_interval_ms: int(10, 60_000, 100, 'Longest time between two commits.'),
+    drain_timeout_ms: int(
+      0,
+      600_000,
+      10_000,
+      'Longest wait for outcomes when a partition is revoked or the process ends.',
+    ),
+    record_bytes: int(1024, 1024 * MIB, 1_000_000, 'Largest record written; the cluster has a limit of its own.'),
+    output_bytes: int(1024, 1024 * MIB, MIB, 'Largest output a guest may return for one record.'),
+    init_timeout_ms: int(1, 600_000, 5000, 'Budget of init().'),
+    module_bytes: int(1024, 64 * MIB, 64 * MIB, 'Largest module.'),
+    routed_topics: int(1, 10_000, 256, 'Different topics one transform may route to.'),
+    stuck_threads: int(1, 64, 3, 'Guest threads that may hang before the transform fails.'),
+    idle_instance_ms: int(100, 86_400_000, 30_000, 'An idle instance beyond the first goes after this long.'),
+    log_lines_per_second: int(0, 100_000, 100, 'Log lines of one transform; more are counted and dropped.'),
+    log_line_bytes: int(16, 64 * 1024, 2048, 'A longer log line of a guest is cut.'),
+    restart_backoff_ms: int(
+      1,
+      3_600_000,
+      1000,
+      'Wait before the first restart of a failed transform; doubles with each further one.',
+    ),
+    restart_backoff_max_ms: int(1, 3_600_000, 30_000, 'Longest wait before a restart.'),
+  })
+  .prefault({});
+
+export const sidecarSchema = z
+  .strictObject({
+    // Judged on the tree (sidecar-config.ts), where a value's text is at hand and no message shows it.
+    kafka: z
+      .unknown()
+      .optional()
+      .meta({
+        type: 'object',
+        additionalProperties: { type: ['string', 'number', 'boolean'] },
+        description: 'Any property of librdkafka. ${env:NAME} and ${file:/path} are replaced; $${ stands for ${.',
+        examples: [{ 'bootstrap.servers': 'localhost:9092' }],
+      }),
+    topics: z
+      .strictObject({
+        create: z.boolean().default(false).describe('Create output and dead-letter topics that are missing.'),
+        partitions: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .optional()
+          .meta({ description: "Of created topics; the input topic's number by default.", examples: [6] }),
+        replication_factor: z
+          .int()
+          .min(-1)
+          .max(32_767)
+          .default(-1)
+          .describe("Of created topics; -1 = the cluster's default."),
+      })
+      .prefault({})
+      .describe('Output and dead-letter topics.'),
+    paths: z
+      .strictObject({
+        specs: path('Directory of specs, relative to this file.', 'specs').default('specs'),
+        modules: path('Directory of modules, relative to this file.', 'modules').default('modules'),
+        cache: path(
+          'Compiled modules, relative to this file; .cache in the modules directory by default.',
+          'modules/.cache',
+        ).optional(),
+      })
+      .prefault({})
+      .describe('Where things are.'),
+    http: z
+      .strictObject({
+        address: address.default('127.0.0.1').describe('Loopback addresses only.'),
+        port: int(0, 65_535, 8084, 'Port of health, metrics and API; 0 = any free one.'),
+      })
+      .prefault({})
+      .describe('Health, metrics and API.'),
+    limits: limits.describe('Bounds on everything.'),
+    features: z
+      .strictObject({
+        wasm_transforms: z.boolean().default(true).describe('false: the API is up and no transform runs.'),
+      })
+      .prefault({})
+      .describe('What is switched on.'),
+    compilation: z.enum(['aot', 'jit']).default('aot').describe('aot: no traffic until optimised code is ready.'),
+    log_level: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
+      .default('info')
+      .describe('Least level logged.'),
+  })
+  .meta({ title: 'Streamline sidecar configuration' });
+
+export type SidecarFields = z.output<typeof sidecarSchema>;
+
+export const sidecarGuide = new FieldGuide(sidecarSchema);

@@ -1,0 +1,38 @@
+import { jsonPointer } from './problem-list.ts';
+import type { FieldPath, ProblemList } from './problem-list.ts';
+import type { TransformationConfig } from './transformation-config.ts';
+import { nodeAt, offsetAt } from './yaml-value.ts';
+import type { YamlNode } from './yaml-tree.ts';
+
+/*
+ * Some faults of a spec show only later: its module is missing, has no route(), or another spec writes to its input.
+ * They too name a line. Kept beside the configs, so that a config stays plain data.
+ */
+const places = new WeakMap<TransformationConfig, ReadonlyMap<string, string>>();
+
+const KEPT: readonly FieldPath[] = [
+  ['name'],
+  ['input_topic'],
+  ['output_topic'],
+  ['wasm_module'],
+  ['config'],
+  ['type'],
+  ['max_memory_mb'],
+  ['timeout_ms'],
+  ['payload'],
+  ['input', 'group_id'],
+  ['errors', 'dead_letter_topic'],
+  ['transforms', 0, 'wasm_module'],
+  ['transforms', 0, 'config'],
+];
+
+export function rememberPlaces(config: TransformationConfig, root: YamlNode, problems: ProblemList): void {
+  // A default has a place too, the nearest above it; of two ways to name a module only the one taken has.
+  const kept = KEPT.filter((path) => path[0] !== 'transforms' || nodeAt(root, path) !== undefined);
+  places.set(config, new Map(kept.map((path) => [jsonPointer(path), problems.placeAt(offsetAt(root, path))])));
+}
+
+/** `specs/mask.yaml:4:3` of a field, or the file alone where the line is not known. */
+export function placeOf(config: TransformationConfig, configPath: string): string {
+  return places.get(config)?.get(configPath) ?? config.source;
+}

@@ -1,0 +1,159 @@
+import { z } from 'zod';
+import { textOf } from './check-shape.ts';
+import { FieldGuide } from './field-guide.ts';
+import {
+  groupFault,
+  moduleFault,
+  NAME_PATTERN,
+  nameFault,
+  outputTopicFault,
+  TOPIC_PATTERN,
+  topicFault,
+} from './spec-name.ts';
+import { START_PATTERN } from './start-offset.ts';
+
+/*
+ * The shape of a spec: names, types, ranges, defaults. Rules between fields are in parse-spec.ts. The descriptions are
+ * what an editor shows, the examples what an error suggests.
+ */
+
+const DAY_MS = 86_400_000;
+
+const format = z.enum(['bytes', 'json', 'avro']);
+// Judged on the tree (parse-spec.ts): the guest gets the map's own text, key order and digits included.
+const config = z
+  .unknown()
+  .optional()
+  .meta({
+    type: 'object',
+    description: 'Any map; handed to init() of the module as JSON.',
+    examples: [{ fields_to_mask: ['email', 'phone'] }],
+  });
+const module = textOf(moduleFault).meta({
+  description: 'A file below the modules directory, or builtin:pass-through, builtin:logging, builtin:metrics.',
+  examples: ['transforms/mask_pii.wasm'],
+});
+const topic = (description: string, example: string) =>
+  textOf(topicFault, TOPIC_PATTERN).meta({ description, examples: [example] });
+
+const input = z
+  .strictObject({
+    format: format.default('bytes').describe('How the guest sees values: bytes as they are.'),
+    start: z
+      .union([z.string(), z.int()])
+      .default('latest')
+      .meta({
+        pattern: START_PATTERN.source,
+        description:
+          'Where a consumer group without offsets begins; fixed at deploy. latest, earliest, "@<ms or date-time>", +n (after the earliest), -n (before the latest).',
+        examples: ['earliest'],
+      }),
+    group_id: textOf(groupFault)
+      .optional()
+      .meta({ description: 'Consumer group; streamline.<name> by default.', examples: ['streamline.mask-pii'] }),
+    tombstones: z
+      .enum(['forward', 'transform', 'drop'])
+      .default('forward')
+      .describe('Records without a value: forward them untouched, hand them to the guest, or drop them.'),
+  })
+  .prefault({});
+
+const output = z
+  .strictObject({
+    format: format.default('bytes').describe('How outputs are written: bytes as the guest wrote them.'),
+    subject: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({ description: 'Schema-registry subject, for avro.', examples: ['api-logs-value'] }),
+    partition: z
+      .enum(['key', 'input'])
+      .default('key')
+      .describe("Chosen by the output's key, or the input's partition number."),
+    timestamp: z.enum(['input', 'now']).default('input').describe("The input's timestamp, or the time of writing."),
+  })
+  .prefault({});
+
+const errors = z
+  .strictObject({
+    on_failure: z
+      .enum(['dead_letter', 'skip', 'stop'])
+      .default('dead_letter')
+      .describe('What becomes of a record that failed for good.'),
+    dead_letter_topic: topic('<name>.dlq by default.', 'mask-pii.dlq').optional(),
+    max_retries: z.int().min(0).max(100).default(0).describe('Tries after the first one.'),
+    retry_backoff_ms: z
+      .int()
+      .min(0)
+      .max(DAY_MS)
+      .default(100)
+      .describe('Wait before the first retry; doubles with each further one.'),
+    retry_backoff_max_ms: z.int().min(0).max(DAY_MS).default(10_000).describe('The longest wait between retries.'),
+    stop_after: z
+      .strictObject({
+        failures: z
+          .int()
+          .min(0)
+          .max(1_000_000)
+          .default(0)
+          .describe('Failures among the last `window` records that stop the transform; 0 = never.'),
+        window: z.int().min(1).max(1_000_000).default(1000).describe('Records looked back at.'),
+      })
+      .prefault({})
+      .describe('Breaker: stops the transform when too many records fail.'),
+  })
+  .prefault({});
+
+export const specSchema = z
+  .strictObject({
+    name: textOf(nameFault, NAME_PATTERN).meta({
+      maxLength: 128,
+      description: 'Unique, kebab-case.',
+      examples: ['mask-pii'],
+    }),
+    description: z
+      .string()
+      .max(4096)
+      .default('')
+      .meta({ description: 'For people.', examples: ['Masks personal data'] }),
+    type: z
+      .enum(['filter', 'map', 'enrich', 'route'])
+      .optional()
+      .meta({ description: "Derived from the module's exports unless given.", examples: ['map'] }),
+    payload: z
+      .enum(['framed', 'value'])
+      .default('framed')
+      .describe("What the guest is handed: u32 key length, key and value; or the value's bytes only."),
+    input_topic: topic('Topic to read.', 'raw-events'),
+    output_topic: textOf(outputTopicFault, /^[a-zA-Z0-9._-]{0,249}$/).meta({
+      description: 'Topic to write; "" when route() of the module names it.',
+      examples: ['clean-events'],
+    }),
+    wasm_module: module.optional(),
+    config,
+    instances: z.int().min(1).max(64).default(1).describe('Guest instances at most; one is kept warm.'),
+    max_memory_mb: z.int().min(1).max(4096).default(64).describe('Linear memory of one instance, MiB.'),
+    timeout_ms: z.int().min(1).max(60_000).default(10).describe('Budget of one record.'),
+    input: input.describe('How records are read.'),
+    output: output.describe('How records are written.'),
+    delivery: z.enum(['at_least_once', 'exactly_once']).default('at_least_once').describe('Delivery guarantee.'),
+    ordering: z
+      .enum(['partition', 'key'])
+      .default('partition')
+      .describe('Order kept per input partition, or per key only.'),
+    errors: errors.describe('What happens to records that fail.'),
+    transforms: z
+      .array(z.strictObject({ wasm_module: module, config }))
+      .min(1)
+      .max(16)
+      .optional()
+      .meta({
+        description: 'Stages, instead of wasm_module and config.',
+        examples: [[{ wasm_module: 'transforms/mask_pii.wasm' }]],
+      }),
+  })
+  .meta({ title: 'Streamline transform spec' });
+
+export type SpecFields = z.output<typeof specSchema>;
+
+export const specGuide = new FieldGuide(specSchema);
