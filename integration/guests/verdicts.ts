@@ -79,7 +79,10 @@ const misbehaveNoAlloc: Outcomes = {
   count: 'output',
 };
 
-/** `topic` depends on the name in `to`: route.unknown_topic, route.cycle, route.too_many_topics or output. */
+/**
+ * `topic` depends on the name in `to`: route.unknown_topic, route.cycle, route.too_many_topics or output. The engine itself hands
+ * names on unchecked, but for their length: bad ones are found where records are produced.
+ */
 const misroute: Outcomes = {
   '': 'output',
   trap,

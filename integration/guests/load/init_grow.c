@@ -1,4 +1,5 @@
 /* init() takes all the memory it can get, so that nothing is left for the buffers of records. */
+#define SL_NO_ALLOC
 #include "streamline.h"
 
 SL_EXPORT("init") uint32_t init(const uint8_t *in, uint32_t len) {
