@@ -121,7 +121,8 @@ async function build(root, node, entry, log) {
     rmSync(join(copy, 'build'), { recursive: true, force: true });
     const env = { ...nodeEnv(node), CKJS_LINKING: 'dynamic' };
     const nodeDir = node.headers === undefined ? [] : [`--nodedir=${node.headers}`];
-    const args = [await nodeGyp(), 'rebuild', '-j', 'max', ...nodeDir];
+    // Not in parallel: the client's make files miss a dependency (librdkafka, the larger half, uses all cores anyway).
+    const args = [await nodeGyp(), 'rebuild', ...nodeDir];
     await runLogged(node.execPath, args, { cwd: copy, env, log, timeoutMs: BUILD_MS_MAX });
     if (!(await loads(copy, node)))
       throw new SetupError(`the Kafka client was built but does not load; the log is ${log}`);

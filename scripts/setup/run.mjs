@@ -5,6 +5,7 @@ import { constants } from 'node:os';
 import { dirname } from 'node:path';
 
 const TAIL_LINES = 15;
+const ERROR_LINES_MAX = 5;
 const OUTPUT_BYTES_MAX = 1024 * 1024;
 
 /** A set-up failure a person can act on: printed without a stack. */
@@ -47,10 +48,11 @@ export async function runLogged(command, args, options) {
     closeSync(log);
   }
   if (outcome === '') return;
-  const tail = readFileSync(options.log, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES);
-  throw new SetupError(
-    [`${command} ${outcome}; the log is ${options.log}`, ...tail.map((line) => `  ${line}`)].join('\n'),
-  );
+  const lines = readFileSync(options.log, 'utf8').trimEnd().split('\n');
+  // A compiler's or make's complaint is often far above the end.
+  const errors = lines.slice(0, -TAIL_LINES).filter((line) => /\berror: |\*\*\* /.test(line));
+  const shown = [...errors.slice(0, ERROR_LINES_MAX), ...lines.slice(-TAIL_LINES)].map((line) => `  ${line}`);
+  throw new SetupError([`${command} ${outcome}; the log is ${options.log}`, ...shown].join('\n'));
 }
 
 /**
