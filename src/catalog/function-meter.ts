@@ -93,7 +93,7 @@ export class FunctionMeter {
   }
 
   #locals(bytes: Uint8Array, scan: FunctionScan): void {
-    const needsFuel = this.#cached || scan.hasCall || scan.hasBulk;
+    const needsFuel = scan.hasLoop || scan.hasCall || scan.hasBulk;
     const needsCount = scan.hasBulk;
     this.#fuelLocal = scan.localCount;
     this.#countLocal = scan.localCount + 1;

@@ -1,0 +1,52 @@
+import type { ErrorCode } from '../base/error-code.ts';
+import { StreamlineError } from '../base/error.ts';
+import type { ModuleFacts } from './prepared-module.ts';
+
+/** Main → catalog thread. The bytes are transferred. */
+export interface PrepareOrder {
+  readonly kind: 'prepare';
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  readonly maxMemoryMb: number;
+  readonly initialFuel: number;
+  readonly cacheDir: string | undefined;
+}
+
+/** An error across the thread boundary: structured clone keeps no class. */
+export interface PlainError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly configPath: string | undefined;
+  readonly suggestion: string | undefined;
+}
+
+export interface PreparedReply {
+  readonly kind: 'prepared';
+  readonly id: number;
+  readonly facts: ModuleFacts;
+  readonly module: WebAssembly.Module;
+  readonly cached: boolean;
+  /** Why the cache was not used, when it could not be. */
+  readonly cacheTrouble: string | undefined;
+}
+
+export interface RefusedReply {
+  readonly kind: 'refused';
+  readonly id: number;
+  readonly errors: readonly [PlainError, ...PlainError[]];
+}
+
+/** Catalog thread → main. */
+export type CatalogReply = PreparedReply | RefusedReply;
+
+export function toPlainError(error: StreamlineError): PlainError {
+  return { code: error.code, message: error.message, configPath: error.configPath, suggestion: error.suggestion };
+}
+
+export function fromPlainError(plain: PlainError, place: string): StreamlineError {
+  return new StreamlineError(plain.code, plain.message, {
+    place,
+    configPath: plain.configPath,
+    suggestion: plain.suggestion,
+  });
+}

@@ -1,0 +1,72 @@
+import { StreamlineError } from '../base/error.ts';
+import { ArtefactCache, artefactKey } from './artefact-cache.ts';
+import { inspectModule, PAGES_PER_MB } from './inspect-module.ts';
+import { meterModule, type MeterOptions } from './meter-module.ts';
+import type { ModuleFacts } from './prepared-module.ts';
+
+export interface ArtefactRequest {
+  readonly bytes: Uint8Array;
+  readonly maxMemoryMb: number;
+  readonly initialFuel: number;
+  readonly cacheDir: string | undefined;
+}
+
+export type Artefact =
+  | {
+      readonly facts: ModuleFacts;
+      readonly module: WebAssembly.Module;
+      readonly cached: boolean;
+      readonly cacheTrouble: string | undefined;
+    }
+  | { readonly errors: readonly [StreamlineError, ...StreamlineError[]] };
+
+/** Inspect, meter (or take from the cache) and compile. Blocks for as long as that takes: never call it in the main thread. */
+export function prepareArtefact(request: ArtefactRequest): Artefact {
+  const inspection = inspectModule(request.bytes, { maxMemoryMb: request.maxMemoryMb });
+  if (inspection.errors !== undefined) return { errors: inspection.errors };
+  const { facts } = inspection;
+  const options = { maxMemoryPages: request.maxMemoryMb * PAGES_PER_MB, initialFuel: request.initialFuel };
+  const key = artefactKey(facts.sha256, options);
+  const { cache, trouble } = openCache(request.cacheDir);
+
+  const hit = cache?.read(key);
+  if (hit !== undefined) {
+    try {
+      return { facts, module: new WebAssembly.Module(hit), cached: true, cacheTrouble: trouble };
+    } catch {
+      // Sealed by another engine or by someone's hand: made anew below.
+    }
+  }
+  const metered = meterModule(request.bytes, options);
+  const module = compile(metered, options);
+  if (module instanceof StreamlineError) return { errors: [module] };
+  try {
+    cache?.write(key, metered);
+  } catch (error) {
+    return { facts, module, cached: false, cacheTrouble: reasonOf(error) };
+  }
+  return { facts, module, cached: false, cacheTrouble: trouble };
+}
+
+function openCache(dir: string | undefined): { cache?: ArtefactCache; trouble?: string } {
+  if (dir === undefined) return {};
+  try {
+    return { cache: new ArtefactCache(dir) };
+  } catch (error) {
+    return { trouble: reasonOf(error) };
+  }
+}
+
+function compile(metered: Uint8Array, options: MeterOptions): WebAssembly.Module | StreamlineError {
+  try {
+    return new WebAssembly.Module(metered);
+  } catch (error) {
+    // The original was valid: charges pushed a function, or the count of something, over a limit of the engine.
+    const text = `the module does not compile with fuel metering and ${options.maxMemoryPages} pages of memory: ${reasonOf(error)}`;
+    return new StreamlineError('module.too_large', text, { suggestion: 'split the largest functions' });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).slice(0, 300);
+}
