@@ -87,7 +87,12 @@ export class BatchRunner {
    * @param result where to write; replaced by a larger buffer when needed
    * Throws StreamlineError guest.init_* when a fresh guest could not be made: the transform cannot go on.
    */
-  run(batchId: number, batch: SharedArrayBuffer, condemned: readonly Condemned[], result: SharedArrayBuffer): WorkResult {
+  run(
+    batchId: number,
+    batch: SharedArrayBuffer,
+    condemned: readonly Condemned[],
+    result: SharedArrayBuffer,
+  ): WorkResult {
     const work = this.#work;
     work.begin(batch, result);
     this.#control.beginBatch(batchId);
@@ -123,7 +128,13 @@ export class BatchRunner {
       beganMs = endedMs;
     }
     control.progressed(end);
-    return { startByte, endByte: writer.byteLength, outputs: segment.recordCount - filtered - failed, filtered, failed };
+    return {
+      startByte,
+      endByte: writer.byteLength,
+      outputs: segment.recordCount - filtered - failed,
+      filtered,
+      failed,
+    };
   }
 
   #replace(): Guest {

@@ -68,7 +68,10 @@ export function executorContract(name: string, open: OpenExecutor): void {
     for (const fixture of ['chameleon', 'chameleon-alloc'] as Fixture[]) {
       void test(`${fixture}: keys null, empty and long, headers, and sizes round every word`, async () => {
         const headers = [{ name: 'h', value: Buffer.from('v') }];
-        const records: TestRecord[] = [{ key: null, value: 'map', headers }, { key: '', value: 'map' }];
+        const records: TestRecord[] = [
+          { key: null, value: 'map', headers },
+          { key: '', value: 'map' },
+        ];
         for (let i = 0; i < 600; i += 7) records.push({ key: 'k'.repeat(i % 9), value: `m${'x'.repeat(i)}` });
         const found = outcomes(await run(records, fixtureSource({}, fixture)));
         assert.deepEqual(
@@ -148,7 +151,10 @@ export function executorContract(name: string, open: OpenExecutor): void {
     void test('an output of any size up to the limit, results growing as needed', async () => {
       const sizes = [0, 1, 2, 3, 5, 511, 513, 65_536, 262_140];
       const result = await run(sizes.map((size) => `B${String(size)}`));
-      assert.deepEqual(gist(result), sizes.map((size) => 'B'.repeat(size)));
+      assert.deepEqual(
+        gist(result),
+        sizes.map((size) => 'B'.repeat(size)),
+      );
       const many = await run(Array.from({ length: 40 }, () => 'B100000'));
       assert.deepEqual(
         outcomes(many).map(({ value }) => value?.length),
@@ -158,7 +164,9 @@ export function executorContract(name: string, open: OpenExecutor): void {
 
     void test('a log flood is cut to the rate, counted, and ends in lines that cannot forge others', async () => {
       await withExecutor(fixtureSource({ timeoutMs: 1000 }), async (executor, lines) => {
-        const result = await executor.execute(batchOf(['v one\u001b[31m\ntwo', `v${'w'.repeat(100)}`, 'V', 'L', 'pass']));
+        const result = await executor.execute(
+          batchOf(['v one\u001b[31m\ntwo', `v${'w'.repeat(100)}`, 'V', 'L', 'pass']),
+        );
         assert.deepEqual(gist(result), ['input', 'input', 'input', 'input', 'input']);
         assert.deepEqual(lines.slice(0, 3), [
           { level: 'warn', text: 'v one [31m two' },
@@ -214,7 +222,7 @@ export function executorContract(name: string, open: OpenExecutor): void {
       };
       assert.equal((await refusal('{"x":"syno"}')).code, 'guest.init_rejected');
       const trap = await refusal('{"x":"trap"}');
-      assert.deepEqual([trap.code, /^init\(\): unreachable/.test(trap.message)], ['guest.init_failed', true]);
+      assert.deepEqual([trap.code, trap.message.startsWith('init(): unreachable')], ['guest.init_failed', true]);
       const spin = await refusal('{"x":"spin"}');
       assert.deepEqual([spin.code, /out of fuel/.test(spin.message)], ['guest.init_failed', true]);
       const greedy = await refusal('{"x":"gmem"}');
@@ -224,9 +232,15 @@ export function executorContract(name: string, open: OpenExecutor): void {
     });
 
     void test('builtins pass everything, and logging shows no value', async () => {
-      const records: TestRecord[] = [{ key: 'k', value: 'secret', partition: 3 }, { value: null, partition: 3 }];
+      const records: TestRecord[] = [
+        { key: 'k', value: 'secret', partition: 3 },
+        { value: null, partition: 3 },
+      ];
       for (const builtin of ['builtin:pass-through', 'builtin:logging', 'builtin:metrics']) {
-        const source = { config: fixtureSource({ builtin, limits: { logLineBytesMax: 512 } }).config, module: undefined };
+        const source = {
+          config: fixtureSource({ builtin, limits: { logLineBytesMax: 512 } }).config,
+          module: undefined,
+        };
         await withExecutor(source, async (executor, lines) => {
           const result = await executor.execute(batchOf(records));
           assert.deepEqual(gist(result), ['input', 'input'], builtin);

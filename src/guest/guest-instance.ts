@@ -54,7 +54,13 @@ export class GuestInstance implements Guest {
   /** The export under way, for the message should it trap. */
   #call = 'transform';
 
-  private constructor(config: GuestConfig, host: HostContext, memory: GuestMemory, buffers: GuestBuffers, calls: Calls) {
+  private constructor(
+    config: GuestConfig,
+    host: HostContext,
+    memory: GuestMemory,
+    buffers: GuestBuffers,
+    calls: Calls,
+  ) {
     this.#config = config;
     this.#host = host;
     this.#memory = memory;
@@ -175,7 +181,10 @@ export class GuestInstance implements Guest {
       (passed ? route(inputPointer, inputLength, nameAt) : route(outputPointer, written, nameAt)) >>> 0;
     if (nameLength === 0) return DEFAULT_TOPIC;
     if (nameLength > (passed ? outputCapacity : inputCapacity)) {
-      throw new GuestFault('guest.abi_violation', `route() returned a length of ${String(nameLength)}, past its buffer`);
+      throw new GuestFault(
+        'guest.abi_violation',
+        `route() returned a length of ${String(nameLength)}, past its buffer`,
+      );
     }
     if (nameLength > TOPIC_BYTES_MAX) {
       const limit = `Kafka takes ${String(TOPIC_BYTES_MAX)}`;
@@ -198,9 +207,8 @@ export class GuestInstance implements Guest {
       throw new GuestFault('guest.abi_violation', text);
     }
     const { writer } = batch;
-    const bodyAt = writer.begin(
-      recordIndex, KIND_OUTPUT, HEADERS_FROM_INPUT, topic, partition, this.#fuelUsed(), written - 4,
-    ); // prettier-ignore
+    const flags = HEADERS_FROM_INPUT;
+    const bodyAt = writer.begin(recordIndex, KIND_OUTPUT, flags, topic, partition, this.#fuelUsed(), written - 4);
     copyBytes(view, at + 4, batch.output, bodyAt, written - 4);
     writer.end(keyLength, written - 4 - keyBytes, 0);
   }

@@ -220,7 +220,9 @@ export class ThreadedExecutor implements Executor {
     if (this.#failure !== undefined) return;
     if (slot.initialising) {
       this.#remove(slot).forEach((work) => this.#queue.unshift(work));
-      this.#fail(new StreamlineError('guest.init_failed', `the guest thread ended while it made an instance: ${reason}`));
+      this.#fail(
+        new StreamlineError('guest.init_failed', `the guest thread ended while it made an instance: ${reason}`),
+      );
       return;
     }
     this.#replace(slot, { code: 'guest.trap', message: `the guest thread ended: ${reason}` });

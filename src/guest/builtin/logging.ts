@@ -31,7 +31,11 @@ function summary(batch: BatchContext, at: number): string {
   const keyLength = reader.keyLength(at);
   const valueLength = reader.valueLength(at);
   const keyStart = at + RECORD.key;
-  const shown = batch.input.bytes.toString('utf8', keyStart, keyStart + Math.min(Math.max(0, keyLength), KEY_BYTES_SHOWN));
+  const shown = batch.input.bytes.toString(
+    'utf8',
+    keyStart,
+    keyStart + Math.min(Math.max(0, keyLength), KEY_BYTES_SHOWN),
+  );
   const key = keyLength < 0 ? 'null' : `${JSON.stringify(shown)}${keyLength > KEY_BYTES_SHOWN ? '…' : ''}`;
   return [
     `record partition=${String(reader.partition(at))}`,

@@ -21,6 +21,8 @@ export interface GuestLog {
 /** What a batch can carry, whatever the rate: a batch that takes a minute must not bring 60 s of lines at once. */
 const BUFFERED_LINES_MAX = 1000;
 const WINDOW_MS = 1000;
+/** Of one write to a text stream; what is beyond is not looked at. */
+const PIECE_BYTES_MAX = 65_536;
 
 /**
  * Log lines of one guest thread, held until the batch is answered: never one message a line (I7). Time is given by the
@@ -33,6 +35,8 @@ export class LogBuffer {
   #dropped = 0;
   #windowStartMs = -Infinity;
   #windowLines = 0;
+  /** Lines of text streams that have not ended. */
+  readonly #pending = new Map<GuestLogLevel, string>();
   /** Monotonic ms, set by whoever runs records. */
   nowMs = 0;
 
@@ -67,7 +71,27 @@ export class LogBuffer {
     this.addBytes(level, bytes, 0, bytes.length);
   }
 
+  /**
+   * Takes a piece of a text stream; a line is what ends in a line feed, as runtimes write one in many pieces. `take` ends
+   * the last one.
+   */
+  write(level: GuestLogLevel, bytes: Buffer, start: number, length: number): void {
+    const pieces = bytes.toString('utf8', start, start + Math.min(length, PIECE_BYTES_MAX)).split('\n');
+    for (const [i, piece] of pieces.entries()) {
+      if (i > 0) this.#endLine(level);
+      const pending = this.#pending.get(level) ?? '';
+      if (pending.length <= this.#lineBytesMax) this.#pending.set(level, pending + piece);
+    }
+  }
+
+  #endLine(level: GuestLogLevel): void {
+    const text = this.#pending.get(level) ?? '';
+    this.#pending.delete(level);
+    if (text.trim() !== '' && this.admit()) this.addText(level, text);
+  }
+
   take(): GuestLog {
+    for (const level of [...this.#pending.keys()]) this.#endLine(level);
     const taken = { lines: this.#lines, dropped: this.#dropped };
     if (this.#lines.length > 0) this.#lines = [];
     this.#dropped = 0;

@@ -101,7 +101,8 @@ export function outcomes(result: WorkResult): Outcome[] {
   const reader = new ResultReader(result.buffer);
   const found: Outcome[] = [];
   for (const segment of result.segments) {
-    for (let at = segment.startByte; at < segment.endByte; at = reader.next(at)) found.push(outcome(reader, at, result));
+    for (let at = segment.startByte; at < segment.endByte; at = reader.next(at))
+      found.push(outcome(reader, at, result));
   }
   return found;
 }

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { latencyBucket, latencyBucketUpperNs, LATENCY_BUCKETS } from '../pipeline/transformation-stats.ts';
+import { BatchRunner } from './batch-runner.ts';
+import { LatencyTotals } from './guest-stats.ts';
+import { batchOf, fixtureSource, gist, outcomes } from './testing/fixture.ts';
+import { ControlBlock } from './thread/control-block.ts';
+
+void test('condemned records are answered without being shown to the guest', () => {
+  const control = new ControlBlock();
+  const runner = new BatchRunner(fixtureSource(), control);
+  runner.open();
+  const condemned = [{ recordIndex: 1, code: 'guest.timeout', message: 'stuck' } as const];
+  const result = runner.run(7, batchOf(['c', 's', 'c']).buffer, condemned, new SharedArrayBuffer(0));
+  assert.deepEqual(gist(result), ['1', 'guest.timeout', '2']);
+  assert.equal(outcomes(result)[1]?.message, 'stuck');
+  assert.deepEqual([control.batch, control.progress, control.restarts], [7, 3, 0]);
+});
+
+void test('a batch whose bytes lie is a bug of ours, not of the guest', () => {
+  const runner = new BatchRunner(fixtureSource(), new ControlBlock());
+  runner.open();
+  assert.throws(() => runner.run(1, new SharedArrayBuffer(64), [], new SharedArrayBuffer(0)), {
+    code: 'bug.assertion',
+  });
+});
+
+void test('latency buckets: each latency lies below its bound and not below the one before', () => {
+  for (let ns = 64; ns < 2 ** 36; ns = Math.ceil(ns * 1.07)) {
+    const bucket = latencyBucket(ns);
+    assert.ok(ns < latencyBucketUpperNs(bucket), String(ns));
+    assert.ok(bucket === 0 || ns >= latencyBucketUpperNs(bucket - 1), String(ns));
+  }
+  assert.deepEqual([latencyBucket(0), latencyBucket(-5), latencyBucket(1e15)], [0, 0, LATENCY_BUCKETS - 1]);
+});
+
+void test('latency totals go on when a 32-bit count wraps', () => {
+  const totals = new LatencyTotals();
+  const current = new Uint32Array(LATENCY_BUCKETS);
+  const seen = new Uint32Array(LATENCY_BUCKETS);
+  current[3] = 0xffffffff;
+  totals.absorb(current, seen);
+  current[3] = 9;
+  totals.absorb(current, seen);
+  assert.equal(totals.counts[3], 2 ** 32 + 9);
+});
