@@ -16,6 +16,8 @@ const RANKS: readonly (readonly string[])[] = [
 const SHARED: readonly (readonly [string, string, 'types' | 'values'])[] = [
   // The table of what a guest may import: checked by the catalog, implemented by the guest.
   ['src/guest/', 'src/catalog/known-imports.ts', 'values'],
+  // What the catalog makes and the guest runs: one file describes it to both.
+  ['src/guest/', 'src/catalog/prepared-module.ts', 'values'],
   ['src/guest/', 'src/catalog/', 'types'],
   ['src/catalog/', 'src/guest/guest-config.ts', 'types'],
 ];
@@ -27,7 +29,8 @@ const FORBIDDEN_FOLDERS: Readonly<Record<string, readonly string[]>> = { cli: ['
 const BUILTINS: Readonly<Record<string, readonly string[]>> = {
   // The data path runs in a simulation: no clock, thread, file or socket of its own.
   pipeline: [],
-  spec: ['node:crypto', 'node:path'],
+  // Reads files, and nothing else of the world.
+  spec: ['node:crypto', 'node:fs', 'node:fs/promises', 'node:path', 'node:util'],
 };
 
 /** Packages a folder may use; folders that are not listed may use all but the Kafka client. */
@@ -103,7 +106,7 @@ function rankOf(folder: string | undefined): number {
 }
 
 function isTest(file: string): boolean {
-  return file.endsWith('.test.ts');
+  return /\.(test|contract)\.ts$|\/(sim|testing)\//.test(file);
 }
 
 export function checkBoundaries(root: string): string[] {
