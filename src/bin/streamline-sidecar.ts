@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { ERROR_CODES } from '../base/error-code.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import { applyCompilationMode } from '../catalog/compilation-mode.ts';
-import { checkSpecs } from '../registry/check-specs.ts';
+import { checkLines, checkSpecs } from '../registry/check-specs.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
 import { loadSidecarConfig } from '../spec/sidecar-file.ts';
 import { Sidecar } from './sidecar.ts';
@@ -55,7 +55,7 @@ async function check(flags: Flags): Promise<void> {
   const config = await configOf(flags);
   const report = await checkSpecs(config);
   if (flags.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-  else for (const line of report.lines()) process.stdout.write(`${line}\n`);
+  else for (const line of checkLines(report)) process.stdout.write(`${line}\n`);
   process.exit(report.ok ? 0 : 2);
 }
 

@@ -109,6 +109,7 @@ export class BatchRunner {
     const startByte = writer.byteLength;
     let filtered = 0;
     let failed = 0;
+    let fuelUsed = 0;
     // One look at the clock a record (75 ns): the end of one is the beginning of the next.
     let beganMs = performance.now();
     const end = segment.firstRecord + segment.recordCount;
@@ -120,6 +121,7 @@ export class BatchRunner {
       if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
       else if (!(this.#guest ?? this.#replace()).run(work, reader.recordAt(i), i)) this.#guest = undefined;
       const kind = writer.view.getUint8(entryAt + RESULT.kind);
+      fuelUsed += writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
       if (kind === KIND_FILTERED) filtered += 1;
       else if (kind === KIND_FAILED) failed += 1;
       const endedMs = performance.now();
@@ -128,6 +130,7 @@ export class BatchRunner {
       beganMs = endedMs;
     }
     control.progressed(end);
+    control.useFuel(fuelUsed);
     return {
       startByte,
       endByte: writer.byteLength,

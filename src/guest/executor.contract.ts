@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { StreamlineError } from '../base/error.ts';
+import { ResultReader } from '../pipeline/packed-results.ts';
 import { latencyQuantileNs } from '../pipeline/transformation-stats.ts';
 import type { Executor, WorkResult } from '../pipeline/ports.ts';
 import type { GuestSource } from './batch-runner.ts';
@@ -43,6 +44,19 @@ export function executorContract(name: string, open: OpenExecutor): void {
       );
       const [segment] = result.segments;
       assert.deepEqual([segment?.outputs, segment?.filtered, segment?.failed], [4, 1, 0]);
+    });
+
+    void test('sums up the fuel of every record', async () => {
+      await withExecutor(fixtureSource(), async (executor) => {
+        assert.equal(executor.stats().fuelUsed, 0);
+        const result = await executor.execute(batchOf(['map a', 'map b', 'pass']));
+        const reader = new ResultReader(result.buffer);
+        let expected = 0;
+        const end = result.segments.at(-1)?.endByte ?? 0;
+        for (let at = 0; at < end; at = reader.next(at)) expected += reader.fuelUsed(at);
+        assert.ok(expected > 0);
+        assert.equal(executor.stats().fuelUsed, expected);
+      });
     });
 
     void test('answers each partition with a segment of its own', async () => {

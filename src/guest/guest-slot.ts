@@ -119,6 +119,10 @@ export class GuestSlot {
     return this.#control.restarts;
   }
 
+  get fuelUsed(): number {
+    return this.#control.fuelUsed;
+  }
+
   absorbLatencies(totals: LatencyTotals): void {
     totals.absorb(this.#control.latencies, this.#latenciesSeen);
   }

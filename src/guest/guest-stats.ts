@@ -4,6 +4,8 @@ import { LATENCY_BUCKETS } from '../pipeline/transformation-stats.ts';
 export interface GuestStats {
   /** Records by latencyBucket, over all threads there have been. Per-record time inside the thread. */
   readonly latencyCounts: Float64Array;
+  /** Units used by all records there have been. */
+  readonly fuelUsed: number;
   /** Log lines not written because of the rate limit. */
   readonly logLinesDropped: number;
   readonly instances: { readonly starting: number; readonly idle: number; readonly busy: number };

@@ -59,6 +59,7 @@ export class InThreadExecutor implements Executor {
     this.#latencies.absorb(this.#control.latencies, this.#latenciesSeen);
     return {
       latencyCounts: this.#latencies.counts.slice(),
+      fuelUsed: this.#control.fuelUsed,
       logLinesDropped: this.#logLinesDropped,
       instances: { starting: 0, idle: this.#runner === undefined ? 0 : 1, busy: 0 },
       instanceRestarts: this.#control.restarts,

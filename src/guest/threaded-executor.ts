@@ -66,6 +66,8 @@ export class ThreadedExecutor implements Executor {
   #logLinesDropped = 0;
   #threadRestarts = 0;
   #instanceRestarts = 0;
+  /** Of threads that are gone. */
+  #fuelUsed = 0;
 
   constructor(source: GuestSource, limits: PoolLimits, clock: Clock, onLog: (log: GuestLog) => void) {
     this.#source = source;
@@ -127,14 +129,17 @@ export class ThreadedExecutor implements Executor {
 
   stats(): GuestStats {
     let instanceRestarts = this.#instanceRestarts;
+    let fuelUsed = this.#fuelUsed;
     for (const slot of this.#slots) {
       slot.absorbLatencies(this.#latencies);
+      fuelUsed += slot.fuelUsed;
       instanceRestarts += slot.restarts;
     }
     const starting = this.#slots.filter((slot) => slot.state === 'starting').length;
     const busy = this.#slots.filter((slot) => slot.outstanding > 0).length;
     return {
       latencyCounts: this.#latencies.counts.slice(),
+      fuelUsed,
       logLinesDropped: this.#logLinesDropped,
       instances: { starting, busy, idle: this.#slots.length - starting - busy },
       instanceRestarts,
@@ -205,6 +210,7 @@ export class ThreadedExecutor implements Executor {
   #remove(slot: GuestSlot): Work[] {
     slot.absorbLatencies(this.#latencies);
     this.#instanceRestarts += slot.restarts;
+    this.#fuelUsed += slot.fuelUsed;
     this.#slots = this.#slots.filter((other) => other !== slot);
     if (slot.state !== 'gone') this.#leaving.add(slot);
     return slot.abandon();

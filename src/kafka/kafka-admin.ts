@@ -14,6 +14,8 @@ export interface KafkaAdminOptions extends ClientIdentity {
   readonly clock?: Clock;
   readonly connectTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
+  /** Of topics it creates; -1 = the broker's default. */
+  readonly replicationFactor?: number;
 }
 
 type Done<T> = (error: ClientError | null | undefined, value: T) => void;
@@ -118,7 +120,7 @@ export class KafkaAdmin {
     return description === undefined || description.partitions.length === 0 ? undefined : description.partitions.length;
   }
 
-  /** Creates a topic with the broker's default replication; one that exists by now is fine. */
+  /** Creates a topic; one that exists by now is fine. */
   async createTopic(topic: string, partitions: number): Promise<void> {
     const doing = `cannot create the topic ${topic}`;
     if (!this.#hasController) {
@@ -126,7 +128,7 @@ export class KafkaAdmin {
       await this.#metadata({ topic, allTopics: false }, doing);
       if ((await this.partitionCount(topic)) !== undefined) return;
     }
-    const newTopic = { topic, num_partitions: partitions, replication_factor: -1 };
+    const newTopic = { topic, num_partitions: partitions, replication_factor: this.#options.replicationFactor ?? -1 };
     await this.#request<undefined>(doing, (requests, done) =>
       requests.createTopic(newTopic, this.#timeoutMs, (error) => {
         const exists = error !== undefined && codeOf(error) === RD.TOPIC_ALREADY_EXISTS;

@@ -10,6 +10,8 @@ const WORD_PROGRESS = 1;
 const WORD_PHASE = 2;
 const WORD_RESTARTS = 3;
 const HEADER_WORDS = 8;
+/** The last two words of the header, as one number. */
+const FUEL_BYTE = 24;
 
 /** What the thread is at: decides how long the watchdog is patient. */
 export const PHASE_RUNNING = 0;
@@ -18,12 +20,14 @@ export const PHASE_INITIALISING = 1;
 export class ControlBlock {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
+  readonly #fuel: Float64Array;
   /** Counts by latencyBucket. They wrap at 2^32: readers take differences. */
   readonly latencies: Uint32Array;
 
   constructor(buffer = new SharedArrayBuffer((HEADER_WORDS + LATENCY_BUCKETS) * 4)) {
     this.buffer = buffer;
     this.#words = new Int32Array(buffer, 0, HEADER_WORDS);
+    this.#fuel = new Float64Array(buffer, FUEL_BYTE, 1);
     this.latencies = new Uint32Array(buffer, HEADER_WORDS * 4, LATENCY_BUCKETS);
   }
 
@@ -43,6 +47,14 @@ export class ControlBlock {
     return Atomics.load(this.#words, WORD_RESTARTS);
   }
 
+  /** Units used by all records so far. */
+  get fuelUsed(): number {
+    return this.#fuel[0] ?? 0;
+  }
+
+  useFuel(units: number): void {
+    this.#fuel[0] = this.fuelUsed + units;
+  }
   beginBatch(id: number): void {
     Atomics.store(this.#words, WORD_PROGRESS, 0);
     Atomics.store(this.#words, WORD_BATCH, id);

@@ -1,0 +1,201 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { StreamlineError } from '../base/error.ts';
+import { ModuleCatalog } from '../catalog/module-catalog.ts';
+import type { PreparedModule } from '../catalog/prepared-module.ts';
+import type { GuestConfig } from '../guest/guest-config.ts';
+import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
+import { poolLimits, ThreadedExecutor } from '../guest/threaded-executor.ts';
+import { ConfluentSink } from '../kafka/confluent-sink.ts';
+import { ConfluentSource } from '../kafka/confluent-source.ts';
+import { KafkaAdmin } from '../kafka/kafka-admin.ts';
+import { RoutedTopics } from '../kafka/routed-topics.ts';
+import { checkTopics } from '../kafka/topic-check.ts';
+import type { Logger } from '../observe/log.ts';
+import { missingModule, missingOutput, modulePath } from '../spec/late-fault.ts';
+import type { SidecarConfig } from '../spec/sidecar-config.ts';
+import { isBuiltin } from '../spec/spec-name.ts';
+import { placeOf } from '../spec/spec-place.ts';
+import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
+
+/** The parts as a sidecar has them: modules from its directory, guests in threads, the cluster of its configuration. */
+export class SidecarTransformFactory implements TransformFactory {
+  readonly #config: SidecarConfig;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #catalog: ModuleCatalog;
+  #admin: Promise<KafkaAdmin> | undefined;
+
+  constructor(config: SidecarConfig, clock: Clock, log: Logger) {
+    this.#config = config;
+    this.#clock = clock;
+    this.#log = log;
+    this.#catalog = new ModuleCatalog({
+      modulesDir: config.paths.modules,
+      cacheDir: config.paths.cache,
+      moduleBytesMax: config.limits.moduleBytes,
+      warn: (message) => log.warn({}, message),
+    });
+  }
+
+  /** Reads, checks, caps, meters and compiles; undefined for a builtin. Everything `sidecar check` can know of a module. */
+  async module(config: TransformationConfig): Promise<PreparedModule | undefined> {
+    const [stage] = config.stages;
+    if (isBuiltin(stage.wasmModule)) return this.#checked(config, undefined);
+    try {
+      const module = await this.#catalog.prepare({
+        modulePath: stage.wasmModule,
+        maxMemoryMb: config.maxMemoryMb,
+        initTimeoutMs: this.#config.limits.initTimeoutMs,
+      });
+      return this.#checked(config, module);
+    } catch (thrown) {
+      throw this.#placed(config, thrown);
+    }
+  }
+
+  async guest(config: TransformationConfig): Promise<GuestEngine> {
+    const module = await this.module(config);
+    const { limits } = this.#config;
+    const guestConfig = this.#guestConfig(config);
+    const pool = {
+      ...poolLimits(guestConfig, config.instances),
+      idleInstanceMs: limits.idleInstanceMs,
+      stuckThreadsMax: limits.stuckThreads,
+    };
+    const log = this.#log.child({ transform: config.name });
+    const executor = new ThreadedExecutor({ config: guestConfig, module }, pool, this.#clock, (lines) =>
+      writeGuestLog(log, lines),
+    );
+    await executor.start();
+    return {
+      executor,
+      facts: module?.facts,
+      report: () => {
+        const { latencyCounts, fuelUsed, instances, instanceRestarts, stuckThreads, logLinesDropped } =
+          executor.stats();
+        const idle = instances.idle + instances.starting;
+        return {
+          latencies: latencyCounts,
+          fuelUsed,
+          instances: { busy: instances.busy, idle },
+          instanceRestarts,
+          stuckThreads,
+          logLinesDropped,
+        };
+      },
+    };
+  }
+
+  async edge(config: TransformationConfig): Promise<KafkaEdge> {
+    const admin = await this.#connectedAdmin();
+    const { topics, limits } = this.#config;
+    const partitions = await checkTopics(admin, config, topics.create);
+    await admin.pinStartOffsets(config.input.groupId, config.inputTopic, partitions, config.input.start);
+    const identity = { kafka: this.#config.kafka.reveal(), clientId: `streamline.${config.name}` };
+    const logger = this.#log.child({ transform: config.name });
+    const source = new ConfluentSource({
+      ...identity,
+      topic: config.inputTopic,
+      groupId: config.input.groupId,
+      logger,
+      clock: this.#clock,
+    });
+    const sink = new ConfluentSink({
+      ...identity,
+      logger,
+      recordBytesMax: limits.recordBytes,
+      clock: this.#clock,
+      flushIntervalMs: limits.commitIntervalMs,
+    });
+    const routed = new RoutedTopics(admin, {
+      inputTopic: config.inputTopic,
+      create: topics.create,
+      partitions: topics.partitions ?? partitions,
+      partitionsMin: config.output.partition === 'input' ? partitions : 1,
+      topicsMax: limits.routedTopics,
+      clock: this.#clock,
+    });
+    return { source, sink, topics: routed, lag: () => source.lag() };
+  }
+
+  async close(): Promise<void> {
+    await this.#catalog.close();
+    const admin = await this.#admin?.catch(() => undefined);
+    await admin?.close();
+  }
+
+  #guestConfig(config: TransformationConfig): GuestConfig {
+    const { limits } = this.#config;
+    const [stage] = config.stages;
+    return {
+      transform: config.name,
+      inputTopic: config.inputTopic,
+      builtin: isBuiltin(stage.wasmModule) ? stage.wasmModule : undefined,
+      payload: config.payload,
+      configJson: stage.configJson,
+      timeoutMs: config.timeoutMs,
+      tombstones: config.input.tombstones,
+      partition: config.output.partition,
+      limits: {
+        outputBytesMax: limits.outputBytes,
+        initTimeoutMs: limits.initTimeoutMs,
+        logLinesPerSecond: limits.logLinesPerSecond,
+        logLineBytesMax: limits.logLineBytes,
+      },
+    };
+  }
+
+  /** One admin client for all transforms; one that could not connect is not kept. */
+  #connectedAdmin(): Promise<KafkaAdmin> {
+    this.#admin ??= this.#connectAdmin();
+    return this.#admin;
+  }
+
+  async #connectAdmin(): Promise<KafkaAdmin> {
+    const admin = new KafkaAdmin({
+      kafka: this.#config.kafka.reveal(),
+      clientId: 'streamline.admin',
+      logger: this.#log,
+      clock: this.#clock,
+      replicationFactor: this.#config.topics.replicationFactor,
+    });
+    try {
+      await admin.start();
+      return admin;
+    } catch (thrown) {
+      this.#admin = undefined;
+      await admin.close();
+      throw thrown;
+    }
+  }
+
+  #checked(config: TransformationConfig, module: PreparedModule | undefined): PreparedModule | undefined {
+    const fault = missingOutput(config, { route: module?.facts.exports.route ?? false });
+    if (fault !== undefined) throw fault;
+    return module;
+  }
+
+  /** The module's fault, with the line of the spec that names it. */
+  #placed(config: TransformationConfig, thrown: unknown): unknown {
+    if (!(thrown instanceof StreamlineError) || thrown.origin !== 'spec' || thrown.configPath !== undefined)
+      return thrown;
+    const [stage] = config.stages;
+    if (thrown.code === 'spec.module_missing') {
+      return missingModule(config, join(this.#config.paths.modules, stage.wasmModule));
+    }
+    const configPath = modulePath(config);
+    return new StreamlineError(thrown.code, thrown.message, {
+      place: placeOf(config, configPath),
+      configPath,
+      suggestion: thrown.suggestion,
+      cause: thrown,
+    });
+  }
+}
+
+function writeGuestLog(log: Logger, { lines, dropped }: GuestLog): void {
+  for (const { level, text } of lines) log[level]({ from: 'guest' }, text);
+  if (dropped > 0) log.warn({ dropped }, 'guest log lines dropped: more than limits.log_lines_per_second');
+}
