@@ -18,6 +18,8 @@ export interface CommitPorts {
 export class Committer {
   readonly #ports: CommitPorts;
   readonly #committed = new Map<number, number>();
+  /** Counts `forget`: a commit that began before one says nothing about assignments after it. */
+  #forgotten = 0;
   #running: Promise<void> = Promise.resolve();
   #cancelTimer: (() => void) | undefined;
   /** Wall clock of the last commit the broker took, ms; undefined before the first. */
@@ -43,6 +45,7 @@ export class Committer {
   /** Forgets a partition that has a new assignment: its position starts from the broker's again. */
   forget(partition: number): void {
     this.#committed.delete(partition);
+    this.#forgotten += 1;
   }
 
   /** Commits what has settled since the last time. Never rejects. */
@@ -54,9 +57,10 @@ export class Committer {
   async #commit(): Promise<void> {
     const offsets = this.#ports.committable().filter((o) => this.#committed.get(o.partition) !== o.offset);
     if (offsets.length === 0) return;
+    const forgotten = this.#forgotten;
     try {
       await this.#ports.commit(offsets);
-      for (const { partition, offset } of offsets) this.#committed.set(partition, offset);
+      if (forgotten === this.#forgotten) for (const o of offsets) this.#committed.set(o.partition, o.offset);
       this.lastCommitMs = this.#ports.clock.wallMs();
     } catch (thrown) {
       const error = toStreamlineError(thrown);

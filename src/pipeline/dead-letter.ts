@@ -1,7 +1,8 @@
+import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { RecordFailure } from './failure-policy.ts';
 import type { PlainRecord, RecordHeader } from './packed-batch.ts';
-import type { AssignmentToken, ProduceRecord } from './ports.ts';
+import type { AssignmentToken, ProduceRecord, RecordSink } from './ports.ts';
 
 export interface DeadLetterContext {
   readonly config: TransformationConfig;
@@ -9,7 +10,7 @@ export interface DeadLetterContext {
   readonly workerId: string;
 }
 
-/** Exception message on a dead letter, bytes: a guest must not be able to make its own dead letters unproducible. */
+/** Exception message on a dead letter, UTF-16 units: a guest must not be able to make its own dead letters unproducible. */
 const MESSAGE_CHARACTERS_MAX = 2000;
 
 const utf8 = new TextEncoder();
@@ -20,6 +21,36 @@ const utf8 = new TextEncoder();
  */
 export const TRUNCATIONS = ['none', 'half', 'small', 'headers_only'] as const;
 export type Truncation = (typeof TRUNCATIONS)[number];
+
+/**
+ * Resolves when the dead letter is acknowledged, cut down as far as the broker demands.
+ * @throws what the sink rejects with; broker.produce_failed when not even the headers fit
+ */
+export async function sendDeadLetter(
+  sink: RecordSink,
+  record: PlainRecord,
+  failure: RecordFailure,
+  context: DeadLetterContext,
+  recordBytesMax: number,
+  assignment: AssignmentToken,
+): Promise<void> {
+  for (const truncation of TRUNCATIONS) {
+    try {
+      await sink.produceOne(deadLetter(record, failure, context, truncation, recordBytesMax, assignment));
+      return;
+    } catch (thrown) {
+      const error = toStreamlineError(thrown);
+      if (error.code !== 'record.too_large') throw error;
+    }
+  }
+  throw new StreamlineError(
+    'broker.produce_failed',
+    'the dead-letter topic does not even take the headers of a record',
+    {
+      suggestion: `raise max.message.bytes of ${context.config.errors.deadLetterTopic}`,
+    },
+  );
+}
 
 /**
  * The dead letter of a record: original key, value, headers and timestamp, plus Kafka Connect's context headers and ours

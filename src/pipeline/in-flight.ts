@@ -14,6 +14,8 @@ interface OpenTicket extends BatchTicket {
   segmentsOpen: number;
   /** Segments of partitions that are not held up by a retry. */
   segmentsActive: number;
+  /** Of the batch and, once they are there, of its results. */
+  bytes: number;
 }
 
 /**
@@ -48,10 +50,17 @@ export class InFlight {
   }
 
   open(batch: PackedBatch, segments: number): BatchTicket {
-    const ticket: OpenTicket = { batch, segmentsOpen: segments, segmentsActive: segments };
+    const bytes = batch.byteLength;
+    const ticket: OpenTicket = { batch, segmentsOpen: segments, segmentsActive: segments, bytes };
     this.#active += 1;
-    this.#bytes += batch.byteLength;
+    this.#bytes += bytes;
     return ticket;
+  }
+
+  /** The batch's results are there: a guest may write far more than it was given. */
+  grow(given: BatchTicket, bytes: number): void {
+    (given as OpenTicket).bytes += bytes;
+    this.#bytes += bytes;
   }
 
   /** One segment is done, held or not. */
@@ -60,7 +69,7 @@ export class InFlight {
     ticket.segmentsOpen -= 1;
     if (!held) this.#deactivate(ticket);
     if (ticket.segmentsOpen === 0) {
-      this.#bytes -= ticket.batch.byteLength;
+      this.#bytes -= ticket.bytes;
       this.#released(ticket.batch);
     }
     this.#wake();

@@ -1,15 +1,15 @@
+import { assert } from '../base/assert.ts';
 import { toStreamlineError, StreamlineError } from '../base/error.ts';
-import type { ErrorCode } from '../base/error-code.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { Breaker } from './breaker.ts';
-import { deadLetter, TRUNCATIONS, type DeadLetterContext } from './dead-letter.ts';
+import { sendDeadLetter, type DeadLetterContext } from './dead-letter.ts';
 import { backoffMs, decide, type RecordFailure } from './failure-policy.ts';
 import type { BatchTicket, InFlight } from './in-flight.ts';
 import { PartitionLedger, type Receipt } from './ledger.ts';
-import { BatchReader, packBatch, type PlainRecord, type Segment } from './packed-batch.ts';
-import { DEFAULT_TOPIC, KIND_FAILED, KIND_FILTERED, ResultReader } from './packed-results.ts';
+import { BatchReader, type PlainRecord, type Segment } from './packed-batch.ts';
+import { ResultReader } from './packed-results.ts';
 import { cutPieces, keyOf, wholePiece, type CutRules, type FailedPiece, type Piece, type RangePiece } from './piece.ts';
 import type {
   AssignmentToken,
@@ -20,10 +20,14 @@ import type {
   TopicDirectory,
   WorkResult,
 } from './ports.ts';
+import { refusedTopics } from './refused-topics.ts';
+import { retryRecord } from './retry.ts';
 import type { TransformationStats } from './transformation-stats.ts';
 
 /** Records that may wait for their own keys in one partition before the whole partition waits (ordering: key). */
 const HELD_KEYS_MAX = 1000;
+/** Batches of one partition with such records before it is not read any further: the rest of the memory is the others'. */
+const KEY_HELD_SLOTS_MAX = 8;
 
 /** What all lanes of a pipeline share. */
 export interface LaneContext {
@@ -77,6 +81,8 @@ export class Lane implements AssignmentToken {
   #holding = false;
   #openPieces = 0;
   readonly #heldKeys = new Map<string, Promise<void>>();
+  /** Slots with records that wait for their keys. */
+  readonly #keyHeld = new Set<Slot>();
   readonly #backoffs = new Set<() => void>();
   readonly #drained = Promise.withResolvers<void>();
 
@@ -113,6 +119,15 @@ export class Lane implements AssignmentToken {
       return;
     }
     if (!this.#emitting) void this.#emitInOrder();
+  }
+
+  /** The slot's results will never come: the guests are lost. What follows it must not overtake it. */
+  abandon(slot: Slot): void {
+    this.#halted = true;
+    const index = this.#slots.indexOf(slot);
+    if (index >= 0) this.#slots.splice(index, 1);
+    this.#finish(slot);
+    this.#checkDrained();
   }
 
   /** Nothing new is taken; resolves when all that can settle has settled. Retries are not waited for. */
@@ -168,17 +183,20 @@ export class Lane implements AssignmentToken {
   async #emit(slot: Slot, work: WorkResult, segment: SegmentResult): Promise<void> {
     for (const piece of await this.#cut(slot, work, segment)) {
       if (this.ended || this.#halted) return;
-      const receipt = this.#receiptOf(slot, piece);
+      const receipt = this.#receiptOf(slot, piece, slot.receipt);
       const held = piece.kind === 'range' ? piece.key : this.#keyToHold(slot, piece);
       if (held !== undefined) {
         this.#afterKey(held, slot, () => this.#process(slot, work, piece, receipt));
         if (this.#heldKeys.size >= HELD_KEYS_MAX) await Promise.race(this.#heldKeys.values());
       } else if (piece.kind === 'range') {
-        this.#track(slot, this.#emitRange(slot, work, piece, receipt));
+        void this.#track(slot, this.#emitRange(slot, work, piece, receipt));
       } else if (this.#verdict(piece.failure, 1) === 'retry') {
-        await this.#track(slot, this.#holdWhile(() => this.#resolveFailure(slot, piece, receipt)));
+        await this.#track(
+          slot,
+          this.#holdWhile(() => this.#resolveFailure(slot, piece, receipt)),
+        );
       } else {
-        this.#track(slot, this.#resolveFailure(slot, piece, receipt));
+        void this.#track(slot, this.#resolveFailure(slot, piece, receipt));
       }
     }
   }
@@ -190,14 +208,17 @@ export class Lane implements AssignmentToken {
   }
 
   async #cut(slot: Slot, work: WorkResult, segment: SegmentResult): Promise<Iterable<Piece>> {
-    const lastRecord = slot.segment.firstRecord + slot.segment.recordCount - 1;
-    const refused = await this.#refusedTopics(work.topics);
+    const { firstRecord, recordCount } = slot.segment;
+    const entries = segment.outputs + segment.filtered + segment.failed;
+    assert(entries === recordCount, 'lane: a result for each record of the segment');
+    const { topics, config } = this.#context;
+    const refused = await refusedTopics(topics, config.outputTopic, work.topics);
     if (segment.failed === 0 && refused.size === 0 && this.#heldKeys.size === 0) {
-      return [wholePiece(segment, slot.segment.recordCount, lastRecord)];
+      return [wholePiece(segment, recordCount, firstRecord + recordCount - 1)];
     }
-    const batch = this.#context.config.ordering === 'partition' ? undefined : new BatchReader(slot.ticket.batch.buffer);
+    const batch = config.ordering === 'partition' ? undefined : new BatchReader(slot.ticket.batch.buffer);
     const rules: CutRules = {
-      topicFailure: (topic) => refused.get(topic),
+      outputFailure: (topic) => refused.get(topic),
       heldKey: (record) => {
         const key = batch === undefined ? undefined : keyOf(batch, record);
         return key !== undefined && this.#heldKeys.has(key) ? key : undefined;
@@ -206,25 +227,11 @@ export class Lane implements AssignmentToken {
     return cutPieces(new ResultReader(work.buffer), segment, rules);
   }
 
-  /** What may not be produced to, by topic index. Asks the cluster only for names not seen before. */
-  async #refusedTopics(topics: readonly string[]): Promise<Map<number, { code: ErrorCode; message: string }>> {
-    const refused = new Map<number, { code: ErrorCode; message: string }>();
-    if (this.#context.config.outputTopic === undefined) {
-      const message = 'output_topic is "" and route() named no topic for this record';
-      refused.set(DEFAULT_TOPIC, { code: 'route.missing', message });
-    }
-    for (const [index, topic] of topics.entries()) {
-      if (this.#context.topics.known(topic) === 'ok') continue;
-      const wrong = await this.#context.topics.check(topic);
-      if (wrong !== undefined) refused.set(index, wrong);
-    }
-    return refused;
-  }
-
-  #receiptOf(slot: Slot, piece: Piece): Receipt {
-    if (piece.recordCount === slot.receipt.unsettled) return slot.receipt;
+  /** The piece's part of a run that is wholly unsettled: cut off its head, or all that is left of it. */
+  #receiptOf(slot: Slot, piece: Piece, run: Receipt): Receipt {
+    if (piece.recordCount === run.unsettled) return run;
     const batch = new BatchReader(slot.ticket.batch.buffer);
-    return this.ledger.splitHead(slot.receipt, piece.recordCount, batch.offset(batch.recordAt(piece.lastRecord)));
+    return this.ledger.splitHead(run, piece.recordCount, batch.offset(batch.recordAt(piece.lastRecord)));
   }
 
   async #emitRange(slot: Slot, work: WorkResult, piece: RangePiece, receipt: Receipt): Promise<void> {
@@ -243,18 +250,34 @@ export class Lane implements AssignmentToken {
       timestamp: config.output.timestamp,
       assignment: this,
     });
-    const refused = firstOfEachRecord(failures);
-    const cluster = refused.find((failure) => failure.code !== 'record.too_large');
+    // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
+    if (this.ended) return;
+    const cluster = failures.find((failure) => failure.code !== 'record.too_large');
     if (cluster !== undefined) {
       // The cluster's fault: what else of the range arrived is unsure, so none of it settles and all of it is read again.
       this.#halt(new StreamlineError(cluster.code, cluster.message));
-      return;
+    } else if (failures.length === 0) {
+      this.#settle(receipt, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+    } else {
+      this.#settleAround(failures, slot, work, piece, receipt);
     }
-    const outputs = piece.outputs - refused.length;
-    this.#settle(receipt, piece.recordCount - refused.length, { output: outputs, filtered: piece.filtered });
-    for (const { code, message, recordIndex } of refused) {
-      const failure = { code, message, fuelUsed: 0 };
-      await this.#resolveFailure(slot, { kind: 'failed', recordCount: 1, lastRecord: recordIndex, failure }, receipt);
+  }
+
+  /** Some records of a range were refused one by one: what came before them settles by itself, so that it can be committed. */
+  #settleAround(
+    failures: readonly ProduceFailure[],
+    slot: Slot,
+    work: WorkResult,
+    range: RangePiece,
+    receipt: Receipt,
+  ): void {
+    const refused = new Map(failures.map((failure) => [failure.recordIndex, failure]));
+    const rules: CutRules = { outputFailure: (_, record) => refused.get(record), heldKey: () => undefined };
+    for (const piece of cutPieces(new ResultReader(work.buffer), range, rules)) {
+      if (this.ended) return;
+      const own = this.#receiptOf(slot, piece, receipt);
+      if (piece.kind === 'failed') void this.#track(slot, this.#resolveFailure(slot, piece, own));
+      else this.#settle(own, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
     }
   }
 
@@ -276,44 +299,27 @@ export class Lane implements AssignmentToken {
 
   /** Runs one record again. undefined = it settled, or was ended on the way. */
   async #retry(record: PlainRecord, receipt: Receipt): Promise<RecordFailure | undefined> {
-    const { config, executor, sink, stats, breaker } = this.#context;
-    stats.retries += 1;
-    const batch = packBatch([record]);
-    const work = await executor.execute(batch);
-    const segment = work.segments[0];
-    if (segment === undefined || this.ended) return undefined;
-    try {
-      const results = new ResultReader(work.buffer);
-      if (results.kind(segment.startByte) === KIND_FAILED) return results.failure(segment.startByte);
-      const topic = results.topic(segment.startByte);
-      const refused = (await this.#refusedTopics(work.topics)).get(topic);
-      if (refused !== undefined) return { ...refused, fuelUsed: results.fuelUsed(segment.startByte) };
-      breaker.passed(1);
-      if (results.kind(segment.startByte) === KIND_FILTERED) {
-        this.#settle(receipt, 1, { filtered: 1 });
+    this.#context.stats.retries += 1;
+    const outcome = await retryRecord(this.#context, record, this);
+    switch (outcome.kind) {
+      case 'failed':
+        return outcome.failure;
+      case 'unsure':
+        this.#halt(outcome.error);
         return undefined;
-      }
-      const failures = await sink.produce({
-        batch,
-        result: work,
-        startByte: segment.startByte,
-        endByte: segment.endByte,
-        defaultTopic: config.outputTopic,
-        timestamp: config.output.timestamp,
-        assignment: this,
-      });
-      const failure = failures[0];
-      if (failure === undefined) this.#settle(receipt, 1, { output: 1 });
-      else if (failure.code === 'record.too_large') return { ...failure, fuelUsed: 0 };
-      else this.#halt(new StreamlineError(failure.code, failure.message));
-      return undefined;
-    } finally {
-      executor.release(work);
+      case 'ended':
+        return undefined;
+      case 'output':
+      case 'filtered':
+        this.#context.breaker.passed(1);
+        this.#settle(receipt, 1, { [outcome.kind]: 1 });
+        return undefined;
     }
   }
 
   async #giveUp(record: PlainRecord, failure: RecordFailure, receipt: Receipt): Promise<void> {
-    const { config, breaker } = this.#context;
+    if (this.ended) return;
+    const { config, breaker, sink, deadLetters, recordBytesMax } = this.#context;
     const place = `${config.inputTopic}/${record.partition}@${record.offset}`;
     if (config.errors.onFailure === 'stop') {
       this.#halt(new StreamlineError(failure.code, failure.message, { place, suggestion: STOP_SUGGESTION }));
@@ -329,25 +335,9 @@ export class Lane implements AssignmentToken {
       this.#settle(receipt, 1, { skipped: 1 });
       return;
     }
-    await this.#deadLetter(record, failure);
+    // Only when the dead letter is acknowledged may the offset move.
+    await sendDeadLetter(sink, record, failure, deadLetters, recordBytesMax, this);
     this.#settle(receipt, 1, { deadLettered: 1 });
-  }
-
-  /** Resolves when the dead letter is acknowledged: only then may the offset move. */
-  async #deadLetter(record: PlainRecord, failure: RecordFailure): Promise<void> {
-    const { deadLetters, recordBytesMax, sink } = this.#context;
-    for (const truncation of TRUNCATIONS) {
-      try {
-        await sink.produceOne(deadLetter(record, failure, deadLetters, truncation, recordBytesMax, this));
-        return;
-      } catch (thrown) {
-        const error = toStreamlineError(thrown);
-        if (error.code !== 'record.too_large') throw error;
-      }
-    }
-    throw new StreamlineError('broker.produce_failed', 'the dead-letter topic does not even take the headers of a record', {
-      suggestion: `raise max.message.bytes of ${deadLetters.config.errors.deadLetterTopic}`,
-    });
   }
 
   /** I2: the one place where a record settles. Of an ended assignment nothing is counted: it was returned as a whole. */
@@ -385,6 +375,8 @@ export class Lane implements AssignmentToken {
     if (!slot.held) {
       slot.held = true;
       this.#context.inFlight.hold(slot.ticket);
+      this.#keyHeld.add(slot);
+      if (this.#keyHeld.size === KEY_HELD_SLOTS_MAX) this.#context.setReading(this.partition, false);
     }
     const before = this.#heldKeys.get(key) ?? Promise.resolve();
     const run = async (): Promise<void> => {
@@ -415,7 +407,7 @@ export class Lane implements AssignmentToken {
         slot.held = false;
         this.#context.inFlight.unhold(slot.ticket);
       }
-      if (this.#state === 'consuming' && !this.#halted) this.#context.setReading(this.partition, true);
+      if (this.accepting) this.#context.setReading(this.partition, true);
     }
   }
 
@@ -456,7 +448,11 @@ export class Lane implements AssignmentToken {
 
   #finish(slot: Slot): void {
     slot.open -= 1;
-    if (slot.open === 0) this.#context.inFlight.close(slot.ticket, slot.held);
+    if (slot.open > 0) return;
+    if (this.#keyHeld.delete(slot) && this.#keyHeld.size === KEY_HELD_SLOTS_MAX - 1 && this.accepting) {
+      this.#context.setReading(this.partition, true);
+    }
+    this.#context.inFlight.close(slot.ticket, slot.held);
   }
 
   #halt(error: StreamlineError): void {
@@ -478,11 +474,3 @@ interface Outcome {
 }
 
 const STOP_SUGGESTION = 'mend the record or the module and restart the transform: it goes on at this record';
-
-/** A record with several outputs fails once. */
-function firstOfEachRecord(failures: readonly ProduceFailure[]): ProduceFailure[] {
-  if (failures.length < 2) return [...failures];
-  const first = new Map<number, ProduceFailure>();
-  for (const failure of failures) if (!first.has(failure.recordIndex)) first.set(failure.recordIndex, failure);
-  return [...first.values()];
-}

@@ -124,7 +124,8 @@ export function packedRecordBytes(keyLength: number, valueLength: number, header
 }
 
 export function batchPreludeBytes(recordCount: number, segmentCount: number): number {
-  return BATCH_HEADER_BYTES + segmentCount * SEGMENT_BYTES + align8(recordCount * 4);
+  // No bit operations on the product: a record count that lies would wrap to a small one and pass the reader's check.
+  return BATCH_HEADER_BYTES + segmentCount * SEGMENT_BYTES + (recordCount + (recordCount & 1)) * 4;
 }
 
 export type AllocateShared = (bytesMin: number) => SharedArrayBuffer;
@@ -207,6 +208,7 @@ export class BatchReader {
   readonly view: DataView;
   readonly recordCount: number;
   readonly #indexAt: number;
+  readonly #recordsAt: number;
   readonly #byteLength: number;
 
   /** Checks the header, the segment table and the index bounds: a buffer that lies throws bug.assertion. */
@@ -219,7 +221,8 @@ export class BatchReader {
     this.#byteLength = this.view.getUint32(8, true);
     const segmentCount = this.view.getUint32(12, true);
     assert(this.#byteLength <= buffer.byteLength, 'packed batch: length past the buffer');
-    assert(batchPreludeBytes(this.recordCount, segmentCount) <= this.#byteLength, 'packed batch: index past the end');
+    this.#recordsAt = batchPreludeBytes(this.recordCount, segmentCount);
+    assert(this.#recordsAt <= this.#byteLength, 'packed batch: index past the end');
     this.#indexAt = BATCH_HEADER_BYTES + segmentCount * SEGMENT_BYTES;
   }
 
@@ -246,7 +249,8 @@ export class BatchReader {
   recordAt(i: number): number {
     assert(i >= 0 && i < this.recordCount, 'packed batch: no such record');
     const at = this.view.getUint32(this.#indexAt + i * 4, true);
-    assert((at & 7) === 0 && at + RECORD_HEADER_BYTES <= this.#byteLength, 'packed batch: record past the end');
+    assert((at & 7) === 0 && at >= this.#recordsAt, 'packed batch: record outside its place');
+    assert(at + RECORD_HEADER_BYTES <= this.#byteLength, 'packed batch: record past the end');
     const end = this.headersStart(at) + this.headersLength(at);
     assert(end <= this.#byteLength, 'packed batch: record body past the end');
     return at;

@@ -9,7 +9,7 @@ import { errorCodeNumber, errorCodeOf, type ErrorCode } from '../base/error-code
  * entry, 8-aligned:
  *   +0  u32 entryLength   (whole entry, a multiple of 8)
  *   +4  u32 recordIndex   in the batch
- *   +8  u8  kind          0 output, 1 dropped by filter, 2 failed, 3 dropped as a tombstone
+ *   +8  u8  kind          0 output, 1 dropped (by filter, or a tombstone), 2 failed
  *   +9  u8  flags         1 key is the input's, 2 value is the input's, 4 headers are the input's
  *   +10 u16 topic         index into WorkResult.topics; 0xFFFF = the spec's output topic. kind 2: error code number
  *   +12 i32 partition     -1 = by key; else this one
@@ -66,8 +66,8 @@ export class ResultWriter {
   #bytes: Uint8Array;
   #view: DataView;
   #at = 0;
-  /** Bytes of the entry under way, after its fixed part. */
-  #bodyAt = 0;
+  /** Bytes reserved for the body of the entry under way. */
+  #bodyBytesMax = 0;
 
   constructor(buffer: SharedArrayBuffer) {
     this.#buffer = buffer;
@@ -127,8 +127,8 @@ export class ResultWriter {
     view.setUint16(at + RESULT.topic, topic, true);
     view.setInt32(at + RESULT.partition, partition, true);
     view.setFloat64(at + RESULT.fuelUsed, fuelUsed, true);
-    this.#bodyAt = at + RESULT_ENTRY_BYTES;
-    return this.#bodyAt;
+    this.#bodyBytesMax = bodyBytesMax;
+    return at + RESULT_ENTRY_BYTES;
   }
 
   /** Closes the entry begun: lengths of what was written to its body (-1 = null, 0 where it is the input's). */
@@ -136,6 +136,7 @@ export class ResultWriter {
     const view = this.#view;
     const at = this.#at;
     const body = Math.max(0, keyLength) + Math.max(0, valueLength) + headersLength;
+    assert(body <= this.#bodyBytesMax, 'packed results: body longer than reserved');
     const length = (RESULT_ENTRY_BYTES + body + 7) & ~7;
     view.setUint32(at, length, true);
     view.setInt32(at + RESULT.valueLength, valueLength, true);
@@ -175,6 +176,7 @@ export class ResultReader {
   next(at: number): number {
     const length = this.view.getUint32(at, true);
     assert(length >= RESULT_ENTRY_BYTES && (length & 7) === 0, 'packed results: entry length');
+    assert(at + length <= this.bytes.length, 'packed results: entry past the end');
     return at + length;
   }
   recordIndex(at: number): number {
@@ -208,7 +210,9 @@ export class ResultReader {
   failure(at: number): PackedFailure {
     assert(this.kind(at) === KIND_FAILED, 'packed results: not a failure');
     const start = at + RESULT.key;
-    const message = Buffer.from(this.bytes.buffer, start, this.valueLength(at)).toString('utf8');
+    const length = this.valueLength(at);
+    assert(length >= 0 && start + length <= this.next(at), 'packed results: message past its entry');
+    const message = Buffer.from(this.bytes.buffer, start, length).toString('utf8');
     return {
       recordIndex: this.recordIndex(at),
       code: errorCodeOf(this.topic(at)),

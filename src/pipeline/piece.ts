@@ -27,9 +27,15 @@ export interface FailedPiece {
 
 export type Piece = RangePiece | FailedPiece;
 
+/** Why an output cannot be produced: its topic, or the cluster's answer. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 export interface CutRules {
-  /** What is wrong with the topic an entry names; undefined = nothing. */
-  readonly topicFailure: (topic: number) => { code: ErrorCode; message: string } | undefined;
+  /** What is wrong with the output of a record, or with the topic its entry names; undefined = nothing. */
+  readonly outputFailure: (topic: number, recordIndex: number) => Refusal | undefined;
   /** ordering: key: the record's key when an earlier record of that key is held up. */
   readonly heldKey: (recordIndex: number) => string | undefined;
 }
@@ -52,7 +58,11 @@ export function wholePiece(segment: SegmentResult, recordCount: number, lastReco
  * Cuts a segment at its failures, at entries whose topic is refused, and at records that must wait for their key.
  * Lazy on purpose: what happens to one piece (its key is held up) decides how the rest is cut.
  */
-export function* cutPieces(results: ResultReader, segment: SegmentResult, rules: CutRules): Generator<Piece> {
+export function* cutPieces(
+  results: ResultReader,
+  segment: Pick<SegmentResult, 'startByte' | 'endByte'>,
+  rules: CutRules,
+): Generator<Piece> {
   let open: { -readonly [K in keyof RangePiece]: RangePiece[K] } | undefined;
   for (let at = segment.startByte; at < segment.endByte; at = results.next(at)) {
     const lastRecord = results.recordIndex(at);
@@ -83,8 +93,8 @@ export function* cutPieces(results: ResultReader, segment: SegmentResult, rules:
 function failureOf(results: ResultReader, at: number, rules: CutRules): RecordFailure | undefined {
   if (results.kind(at) === KIND_FAILED) return results.failure(at);
   if (results.kind(at) !== KIND_OUTPUT) return undefined;
-  const wrong = rules.topicFailure(results.topic(at));
-  return wrong === undefined ? undefined : { ...wrong, fuelUsed: results.fuelUsed(at) };
+  const wrong = rules.outputFailure(results.topic(at), results.recordIndex(at));
+  return wrong === undefined ? undefined : { code: wrong.code, message: wrong.message, fuelUsed: results.fuelUsed(at) };
 }
 
 /** A record's key as a map key; undefined for a null key, which no other record has to wait for. */
@@ -94,4 +104,3 @@ export function keyOf(batch: BatchReader, recordIndex: number): string | undefin
   if (length < 0) return undefined;
   return Buffer.from(batch.bytes.buffer, at + RECORD.key, length).toString('latin1');
 }
-

@@ -1,10 +1,11 @@
+import { assert } from '../base/assert.ts';
 import { within, type Clock } from '../base/clock.ts';
-import { toStreamlineError, type StreamlineError } from '../base/error.ts';
+import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import { Breaker } from './breaker.ts';
 import { Committer } from './committer.ts';
-import { InFlight } from './in-flight.ts';
+import { InFlight, type BatchTicket } from './in-flight.ts';
 import { Lane, type LaneContext, type Slot } from './lane.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type { Executor, PartitionOffset, RecordSink, RecordSource, TopicDirectory, WorkResult } from './ports.ts';
@@ -45,7 +46,7 @@ export interface PipelineLog {
 
 /** How long one poll waits for a record, ms: bounds how late a stop is noticed. */
 const POLL_WAIT_MS = 100;
-/** A pipeline without room still polls (with everything paused) this often, or the group would throw it out. */
+/** A pipeline without room still polls (with everything parked) this often, or the group would throw it out. */
 const KEEP_ALIVE_MS = 1000;
 
 /**
@@ -65,6 +66,8 @@ export class Pipeline {
   readonly #failed: (error: StreamlineError) => void;
   /** Partitions not read for now: their record retries. */
   readonly #notReading = new Set<number>();
+  /** Partitions not read for now: there is no room. Stays paused until there is, as a client drops what it prefetched. */
+  readonly #parked = new Set<number>();
   #epoch = 0;
   #executing = 0;
   #stopping = false;
@@ -78,8 +81,9 @@ export class Pipeline {
     this.#parts = parts;
     this.#failed = failed;
     const { config, limits, clock } = parts;
-    this.#inFlight = new InFlight({ batchesMax: limits.inFlightBatchesMax, bytesMax: limits.inFlightBytesMax }, (batch) =>
-      this.#release(batch),
+    this.#inFlight = new InFlight(
+      { batchesMax: limits.inFlightBatchesMax, bytesMax: limits.inFlightBytesMax },
+      (batch) => this.#release(batch),
     );
     this.#laneContext = {
       config,
@@ -101,23 +105,35 @@ export class Pipeline {
       intervalMs: limits.commitIntervalMs,
       committable: () => this.#committable([...this.#lanes.values()]),
       commit: (offsets) => parts.source.commit(offsets),
-      refused: (error) => parts.log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
+      refused: (error) =>
+        parts.log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
       fail: (error) => this.#fail(error),
     });
   }
 
-  /** Joins the group and starts to read. Rejects when the cluster cannot be reached or refuses. */
+  /**
+   * Joins the group and starts to read. Rejects when the cluster cannot be reached or refuses, or when stopped meanwhile;
+   * what was opened by then stays open until `stop`.
+   */
   async start(): Promise<void> {
     const { sink, source } = this.#parts;
+    this.#assertWanted();
     await sink.start((error) => this.#fail(error));
+    this.#assertWanted();
     await source.start({
       assigned: (partitions) => this.#assigned(partitions),
       revoked: (partitions) => this.#revoked(partitions),
       lost: (partitions) => this.#lost(partitions),
       failed: (error) => this.#fail(error),
     });
+    this.#assertWanted();
     this.#committer.start();
     this.#loop = this.#poll();
+  }
+
+  /** A start that goes on after a stop would join the group with nobody left to leave it. */
+  #assertWanted(): void {
+    if (this.#stopping) throw new StreamlineError('broker.client', 'the transform was stopped while it started');
   }
 
   /** Drains within its bound, commits, leaves the group, releases everything (I8). Idempotent; never rejects. */
@@ -129,19 +145,31 @@ export class Pipeline {
   async #stop(): Promise<void> {
     this.#stopping = true;
     this.#wakeUp();
-    await this.#loop;
-    this.#committer.stop();
+    const { source, sink, executor, limits, clock } = this.#parts;
     await this.#drain([...this.#lanes.values()]);
+    await within(clock, limits.drainTimeoutMs, this.#loop);
+    this.#committer.stop();
     for (const lane of this.#lanes.values()) lane.end();
-    const { source, sink, executor, limits, log } = this.#parts;
-    for (const close of [
-      () => source.close(),
-      () => sink.close(this.#failure === undefined ? limits.drainTimeoutMs : 0),
-      () => executor.close(),
-    ]) {
-      await close().catch((thrown: unknown) => log.warn({ err: toStreamlineError(thrown).message }, 'close failed'));
-    }
+    // I5: what the drain could not get acknowledged is dropped before the partitions are given up: nobody counts it any more.
+    await this.#close('producer', () => sink.close(0));
+    await this.#close('consumer', () => source.close());
+    await this.#close('guests', () => executor.close());
     this.#lanes.clear();
+  }
+
+  async #close(what: string, close: () => Promise<void>): Promise<void> {
+    const { clock, limits, log } = this.#parts;
+    try {
+      if (await within(clock, limits.drainTimeoutMs, close())) return;
+      log.warn({ what }, 'does not close, left behind');
+    } catch (thrown) {
+      log.warn({ what, err: toStreamlineError(thrown).message }, 'close failed');
+    }
+  }
+
+  /** Nothing more is polled. */
+  get #over(): boolean {
+    return this.#stopping || this.#failure !== undefined;
   }
 
   get lastCommitMs(): number | undefined {
@@ -159,8 +187,9 @@ export class Pipeline {
   async #poll(): Promise<void> {
     const { source, limits } = this.#parts;
     try {
-      while (!this.#stopping) {
-        if (!(await this.#room())) continue;
+      while (!this.#over) {
+        if (!this.#hasRoom()) await this.#room();
+        if (this.#over) break;
         const batch = await source.poll(limits.pollRecordsMax, POLL_WAIT_MS);
         if (batch !== undefined) this.#dispatch(batch);
       }
@@ -183,35 +212,45 @@ export class Pipeline {
     const ticket = this.#inFlight.open(batch, accepted);
     const slots = batch.segments.map((segment, i): Slot | undefined => lanes[i]?.accept(segment, ticket));
     this.#executing += 1;
-    void this.#execute(batch, lanes, slots);
+    void this.#execute(ticket, lanes, slots);
   }
 
   async #execute(
-    batch: PackedBatch,
+    ticket: BatchTicket,
     lanes: readonly (Lane | undefined)[],
     slots: readonly (Slot | undefined)[],
   ): Promise<void> {
+    const { batch } = ticket;
     try {
       const work = await this.#parts.executor.execute(batch);
+      assert(work.segments.length === batch.segments.length, 'executor: a result for each segment');
       this.#results.set(batch, work);
-      for (const [i, slot] of slots.entries()) {
-        const segment = work.segments[i];
-        if (slot !== undefined && segment !== undefined) lanes[i]?.deliver(slot, work, segment);
-      }
+      this.#inFlight.grow(ticket, work.segments.at(-1)?.endByte ?? 0);
     } catch (thrown) {
       this.#fail(toStreamlineError(thrown));
-    } finally {
-      this.#executing -= 1;
-      this.#wakeUp();
     }
+    this.#executing -= 1;
+    const work = this.#results.get(batch);
+    for (const [i, slot] of slots.entries()) {
+      const segment = work?.segments[i];
+      if (slot === undefined) continue;
+      if (work !== undefined && segment !== undefined) lanes[i]?.deliver(slot, work, segment);
+      else lanes[i]?.abandon(slot);
+    }
+    this.#wakeUp();
   }
 
   /** The last segment of a batch is done: nothing points into its buffers any more. */
   #release(batch: PackedBatch): void {
     const work = this.#results.get(batch);
     this.#results.delete(batch);
-    if (work !== undefined) this.#parts.executor.release(work);
-    this.#parts.source.release(batch);
+    try {
+      if (work !== undefined) this.#parts.executor.release(work);
+      this.#parts.source.release(batch);
+    } catch (thrown) {
+      // Comes at the end of a piece's life, where nobody waits for it any more: a rejection there would end the process.
+      this.#fail(toStreamlineError(thrown));
+    }
   }
 
   // ---- back-pressure ---------------------------------------------------------------------------------------
@@ -220,30 +259,35 @@ export class Pipeline {
     return this.#executing < this.#parts.executor.parallelism && this.#inFlight.hasRoom();
   }
 
-  /**
-   * Waits until there is room for another batch. When that takes long, pauses all partitions and polls nothing, so that the
-   * group keeps this member. False: look again.
-   */
-  async #room(): Promise<boolean> {
-    if (this.#hasRoom()) return true;
-    const { clock, source } = this.#parts;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(KEEP_ALIVE_MS, resolve);
+  /** Waits until there is room for another batch. When that takes long, polls nothing now and then: the group keeps this member. */
+  async #room(): Promise<void> {
+    const { clock, source, limits } = this.#parts;
+    let pollAtMs = clock.nowMs() + KEEP_ALIVE_MS;
+    while (!this.#hasRoom() && !this.#over) {
+      const leftMs = pollAtMs - clock.nowMs();
+      if (leftMs > 0) {
+        await this.#change(leftMs);
+        continue;
+      }
+      this.#park();
+      const batch = await source.poll(limits.pollRecordsMax, 0);
+      if (batch !== undefined) this.#dispatch(batch);
+      pollAtMs = clock.nowMs() + KEEP_ALIVE_MS;
+    }
+    this.#unpark();
+  }
+
+  /** Resolves when something was released, held or executed, or the time is up. */
+  #change(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
       const wake = (): void => {
         cancel();
         resolve();
       };
+      const cancel = this.#parts.clock.after(waitMs, wake);
       this.#wake = wake;
       this.#inFlight.onChange(wake);
     });
-    this.#wake = undefined;
-    if (this.#hasRoom() || this.#stopping) return false;
-    const reading = this.partitions.filter((partition) => !this.#notReading.has(partition));
-    source.pause(reading);
-    const batch = await source.poll(this.#parts.limits.pollRecordsMax, 0);
-    if (batch !== undefined) this.#dispatch(batch);
-    source.resume(reading.filter((partition) => this.#lanes.has(partition) && !this.#notReading.has(partition)));
-    return false;
   }
 
   #wakeUp(): void {
@@ -255,9 +299,21 @@ export class Pipeline {
   #setReading(partition: number, reading: boolean): void {
     if (reading) this.#notReading.delete(partition);
     else this.#notReading.add(partition);
-    if (!this.#lanes.has(partition)) return;
+    if (!this.#lanes.has(partition) || this.#parked.has(partition)) return;
     if (reading) this.#parts.source.resume([partition]);
     else this.#parts.source.pause([partition]);
+  }
+
+  #park(): void {
+    const reading = this.partitions.filter((p) => !this.#notReading.has(p) && !this.#parked.has(p));
+    for (const partition of reading) this.#parked.add(partition);
+    if (reading.length > 0) this.#parts.source.pause(reading);
+  }
+
+  #unpark(): void {
+    const reading = [...this.#parked].filter((p) => this.#lanes.has(p) && !this.#notReading.has(p));
+    this.#parked.clear();
+    if (reading.length > 0) this.#parts.source.resume(reading);
   }
 
   // ---- assignment ------------------------------------------------------------------------------------------
@@ -267,6 +323,7 @@ export class Pipeline {
     for (const partition of partitions) {
       this.#lanes.get(partition)?.end();
       this.#notReading.delete(partition);
+      this.#parked.delete(partition);
       this.#committer.forget(partition);
       this.#lanes.set(partition, new Lane(partition, this.#epoch, this.#laneContext));
     }
@@ -298,6 +355,7 @@ export class Pipeline {
     lane.end();
     if (this.#lanes.get(lane.partition) === lane) this.#lanes.delete(lane.partition);
     this.#notReading.delete(lane.partition);
+    this.#parked.delete(lane.partition);
   }
 
   #lanesOf(partitions: readonly number[]): Lane[] {
@@ -318,6 +376,9 @@ export class Pipeline {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     for (const lane of this.#lanes.values()) lane.halt();
-    this.#failed(error);
+    this.#wakeUp();
+    // Nobody is told of what breaks while it is taken down on purpose: its owner would start it again.
+    if (this.#stopping) this.#parts.log.warn({ code: error.code, err: error.message }, 'failed while stopping');
+    else this.#failed(error);
   }
 }

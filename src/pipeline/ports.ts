@@ -40,13 +40,13 @@ export interface RecordSource {
    * One call at a time. The batch's buffer comes from `release`d ones where possible.
    */
   poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined>;
-  /** The batch's buffer may be reused. */
+  /** The batch's buffer may be reused. Called once a batch; after `close` too, for what was under way then. */
   release(batch: PackedBatch): void;
   pause(partitions: readonly number[]): void;
   resume(partitions: readonly number[]): void;
   /** Offsets are next-to-read. Resolves when the broker has them; rejects with broker.commit_failed or broker.fatal. */
   commit(offsets: readonly PartitionOffset[]): Promise<void>;
-  /** Leaves the group. Idempotent. Calls no handler any more. */
+  /** Leaves the group. Idempotent. Calls no handler any more. While `start` is under way: start rejects, nothing stays open. */
   close(): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ export interface Executor {
    * Calls may finish out of order.
    */
   execute(batch: PackedBatch): Promise<WorkResult>;
-  /** The result's buffer may be reused. */
+  /** The result's buffer may be reused. Called once a result; after `close` too, for what was under way then. */
   release(result: WorkResult): void;
   close(): Promise<void>;
 }
@@ -149,7 +149,10 @@ export interface RecordSink {
   hurry(): void;
   /** Bytes queued and not acknowledged, for back-pressure. */
   readonly queuedBytes: number;
-  /** Waits for what is queued, at most `timeoutMs`, then releases. Idempotent. */
+  /**
+   * Waits for what is queued, at most `timeoutMs`, then releases; what is left is dropped and its promises reject. Idempotent.
+   * While `start` is under way: start rejects, nothing stays open.
+   */
   close(timeoutMs: number): Promise<void>;
 }
 

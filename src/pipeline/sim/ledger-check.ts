@@ -1,9 +1,10 @@
+import type { OnFailure } from '../../spec/transformation-config.ts';
 import type { PlainRecord } from '../packed-batch.ts';
 import type { Arrival } from './sim-cluster.ts';
 import { fateOf } from './sim-record.ts';
 
 export interface Rules {
-  readonly onFailure: 'dead_letter' | 'skip';
+  readonly onFailure: OnFailure;
   readonly maxRetries: number;
   readonly ordering: 'partition' | 'key';
 }
@@ -12,7 +13,8 @@ type Where = 'output' | 'dead_letter' | 'nowhere';
 
 /** Where a record has to end up; undefined = either (a second attempt depends on replays). */
 function expected(record: PlainRecord, rules: Rules): Where | undefined {
-  const failed = rules.onFailure === 'skip' ? 'nowhere' : 'dead_letter';
+  // stop: somebody mends the record, and then it passes.
+  const failed = { skip: 'nowhere', dead_letter: 'dead_letter', stop: 'output' } as const;
   switch (fateOf(record)) {
     case 'map':
     case 'pass':
@@ -23,10 +25,10 @@ function expected(record: PlainRecord, rules: Rules): Where | undefined {
     case 'fail':
     case 'too_large':
     case 'route_bad':
-      return failed;
+      return failed[rules.onFailure];
     case 'fail_once':
     case 'trap_then_ok':
-      return rules.maxRetries > 0 ? 'output' : undefined;
+      return rules.maxRetries > 0 || rules.onFailure === 'stop' ? 'output' : undefined;
   }
 }
 
@@ -40,7 +42,10 @@ export function checkCommit(
 ): string[] {
   const missing = log.filter((r) => r.offset < offset && expected(r, rules) !== 'nowhere');
   return missing
-    .filter((r) => !arrived.has(`${partition}@${r.offset}`) && !(rules.onFailure === 'skip' && expected(r, rules) === undefined))
+    .filter(
+      (r) =>
+        !arrived.has(`${partition}@${r.offset}`) && !(rules.onFailure === 'skip' && expected(r, rules) === undefined),
+    )
     .map((r) => `I1: ${partition} committed at ${offset}, but ${fateOf(r)} ${r.offset} has no outcome`);
 }
 
@@ -69,8 +74,10 @@ function checkOutcomes(
       const want = expected(record, rules);
       const places = new Set(outcomes.map((a): Where => (a.topic === deadLetterTopic ? 'dead_letter' : 'output')));
       if (want === 'nowhere' && outcomes.length > 0) wrong.push(`I2: ${id} ${fateOf(record)} was produced`);
-      if ((want === 'output' || want === 'dead_letter') && !places.has(want)) wrong.push(`I2: ${id} never reached ${want}`);
-      if (want !== undefined && [...places].some((place) => place !== want)) wrong.push(`I2: ${id} reached the wrong place`);
+      if ((want === 'output' || want === 'dead_letter') && !places.has(want))
+        wrong.push(`I2: ${id} never reached ${want}`);
+      if (want !== undefined && [...places].some((place) => place !== want))
+        wrong.push(`I2: ${id} reached the wrong place`);
       const perAssignment = Map.groupBy(outcomes, (a) => `${a.member}/${a.epoch}`);
       for (const [assignment, own] of perAssignment) {
         if (own.length > 1) wrong.push(`I2: ${id} settled ${own.length} times within assignment ${assignment}`);
@@ -89,7 +96,8 @@ function checkOrder(arrivals: readonly Arrival[], deadLetterTopic: string, rules
     if (rules.ordering === 'key' && arrival.key === undefined) continue;
     const lane = `${arrival.member}/${arrival.epoch}/${arrival.partition}`;
     const group = rules.ordering === 'key' ? `${lane}/${arrival.key}` : lane;
-    if ((last.get(group) ?? -1) >= arrival.offset) wrong.push(`I3: ${arrival.partition}@${arrival.offset} came too late`);
+    if ((last.get(group) ?? -1) >= arrival.offset)
+      wrong.push(`I3: ${arrival.partition}@${arrival.offset} came too late`);
     last.set(group, arrival.offset);
   }
   return wrong;

@@ -12,6 +12,7 @@ import type {
   RecordSource,
   SourceHandlers,
 } from '../ports.ts';
+import type { BufferWatch } from './buffer-watch.ts';
 import type { SimClock } from './sim-clock.ts';
 import { fateOf } from './sim-record.ts';
 
@@ -20,6 +21,9 @@ export interface Faults {
   readonly ackLost: number;
   readonly commitRefused: number;
   readonly pollFails: number;
+  readonly startFails: number;
+  /** Chance that what is produced gets stuck, for good or for a while. */
+  readonly sinkStalls: number;
   /** Largest simulated latency of an operation, ms. */
   readonly delayMaxMs: number;
 }
@@ -38,13 +42,25 @@ export interface Arrival {
 export class SimCluster {
   readonly logs: readonly (readonly PlainRecord[])[];
   readonly arrivals: Arrival[] = [];
+  /** partition@offset of what has arrived anywhere. */
+  readonly arrived = new Set<string>();
   readonly committed = new Map<number, number>();
   readonly owners = new Map<number, SimMember>();
   readonly onCommit: (partition: number, offset: number) => void;
   readonly violations: string[] = [];
+  readonly buffers: BufferWatch;
+  /** Records somebody has mended: the cluster takes them. */
+  readonly mended: ReadonlySet<string>;
 
-  constructor(logs: readonly (readonly PlainRecord[])[], onCommit: (partition: number, offset: number) => void) {
+  constructor(
+    logs: readonly (readonly PlainRecord[])[],
+    buffers: BufferWatch,
+    mended: ReadonlySet<string>,
+    onCommit: (partition: number, offset: number) => void,
+  ) {
     this.logs = logs;
+    this.buffers = buffers;
+    this.mended = mended;
     this.onCommit = onCommit;
   }
 
@@ -54,6 +70,7 @@ export class SimCluster {
       this.violations.push(`I5: ${arrival.partition}@${arrival.offset} produced by a member that had given it up`);
     }
     this.arrivals.push(arrival);
+    this.arrived.add(`${arrival.partition}@${arrival.offset}`);
   }
 }
 
@@ -73,7 +90,10 @@ export class SimMember implements RecordSource, RecordSink {
   #polling: Promise<unknown> = Promise.resolve();
   #assigning: Promise<unknown> = Promise.resolve();
   #closed = false;
+  readonly #closing = Promise.withResolvers<never>();
   queuedBytes = 0;
+  /** When the group last heard from this member; undefined before the first poll. */
+  lastPollMs: number | undefined;
 
   constructor(id: number, cluster: SimCluster, clock: SimClock, rng: Rng, faults: Faults) {
     this.id = id;
@@ -81,12 +101,16 @@ export class SimMember implements RecordSource, RecordSink {
     this.#clock = clock;
     this.#rng = rng;
     this.#faults = faults;
+    this.#closing.promise.catch(() => undefined);
   }
 
   // ---- what the coordinator does -----------------------------------------------------------------------------
 
   get joined(): boolean {
     return this.#handlers !== undefined && !this.#closed;
+  }
+  get closed(): boolean {
+    return this.#closed;
   }
 
   /** As the port demands: not while a poll is under way. */
@@ -120,11 +144,15 @@ export class SimMember implements RecordSource, RecordSink {
   // ---- RecordSource and RecordSink: start and close are both ---------------------------------------------------
 
   async start(given: SourceHandlers | ((error: StreamlineError) => void)): Promise<void> {
+    await this.#delay(this.#rng() * this.#faults.delayMaxMs);
+    if (this.#closed) throw new StreamlineError('broker.client', 'simulated: closed while it started');
+    if (this.#rng() < this.#faults.startFails) throw new StreamlineError('broker.unreachable', 'simulated: no broker');
     if (typeof given === 'function') this.#sinkFailed = given;
     else this.#handlers = given;
   }
 
   poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined> {
+    this.lastPollMs = this.#clock.nowMs();
     const polled = this.#poll(recordsMax, waitMs);
     this.#polling = polled.catch(() => undefined);
     return polled;
@@ -137,9 +165,14 @@ export class SimMember implements RecordSource, RecordSink {
     await this.#delay(waitMs === 0 ? 1 : this.#rng() * this.#faults.delayMaxMs);
     if (this.#rng() < this.#faults.pollFails) throw new StreamlineError('broker.client', 'simulated: poll failed');
     const records = taken ?? this.#take(recordsMax);
-    if (records.length > 0) return packBatch(records);
-    await this.#delay(waitMs);
-    return undefined;
+    this.lastPollMs = this.#clock.nowMs();
+    if (records.length === 0) {
+      await this.#delay(waitMs);
+      return undefined;
+    }
+    const batch = packBatch(records);
+    this.#cluster.buffers.lend(batch.buffer);
+    return batch;
   }
 
   #take(recordsMax: number): PlainRecord[] {
@@ -156,8 +189,8 @@ export class SimMember implements RecordSource, RecordSink {
     return records;
   }
 
-  release(): void {
-    // Nothing is pooled here.
+  release(batch: PackedBatch): void {
+    this.#cluster.buffers.release('batch', batch.buffer);
   }
   pause(partitions: readonly number[]): void {
     for (const partition of partitions) this.#paused.add(partition);
@@ -181,7 +214,7 @@ export class SimMember implements RecordSource, RecordSink {
   }
 
   produce(range: OutputRange): Promise<readonly ProduceFailure[]> {
-    return this.#send(async () => {
+    const sent = this.#send(async (): Promise<readonly ProduceFailure[]> => {
       if (range.assignment.ended) return [];
       const failures: ProduceFailure[] = [];
       const results = new ResultReader(range.result.buffer);
@@ -189,7 +222,7 @@ export class SimMember implements RecordSource, RecordSink {
       for (let at = range.startByte; at < range.endByte; at = results.next(at)) {
         if (results.kind(at) !== KIND_OUTPUT) continue;
         const record = batch.plain(results.recordIndex(at));
-        if (fateOf(record) === 'too_large') {
+        if (fateOf(record) === 'too_large' && !this.#cluster.mended.has(`${record.partition}@${record.offset}`)) {
           failures.push({ recordIndex: results.recordIndex(at), code: 'record.too_large', message: 'simulated' });
           continue;
         }
@@ -202,6 +235,7 @@ export class SimMember implements RecordSource, RecordSink {
       if (this.#rng() < this.#faults.ackLost) throw new StreamlineError('broker.fatal', 'simulated: ack lost');
       return failures;
     });
+    return this.#cluster.buffers.reading([range.batch.buffer, range.result.buffer], sent);
   }
 
   produceOne(record: ProduceRecord): Promise<void> {
@@ -226,7 +260,8 @@ export class SimMember implements RecordSource, RecordSink {
   /** In order on one wire, each with its latency; the answer comes later still. */
   #send<T>(work: () => Promise<T>): Promise<T> {
     const sent = this.#wire.then(async () => {
-      await this.#delay(this.#rng() * this.#faults.delayMaxMs * 0.3);
+      await Promise.race([this.#delay(this.#rng() * this.#faults.delayMaxMs * 0.3), this.#closing.promise]);
+      if (this.#rng() < this.#faults.sinkStalls) await Promise.race([this.#stall(), this.#closing.promise]);
       return work();
     });
     this.#wire = sent.then(
@@ -243,8 +278,14 @@ export class SimMember implements RecordSource, RecordSink {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#closing.reject(new StreamlineError('broker.client', 'simulated: closed before it was acknowledged'));
     for (const [partition, owner] of this.#cluster.owners) if (owner === this) this.#release(partition);
     void this.#sinkFailed;
+  }
+
+  /** Nothing moves for a while; one time in four, never again. */
+  #stall(): Promise<void> {
+    return this.#rng() < 0.25 ? new Promise(() => undefined) : this.#delay(this.#rng() * 2000);
   }
 
   #delay(delayMs: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { Rng } from '../../base/rng.ts';
 import { BatchReader, type PackedBatch } from '../packed-batch.ts';
 import { ALL_FROM_INPUT, DEFAULT_TOPIC, KIND_FILTERED, KIND_OUTPUT, ResultWriter } from '../packed-results.ts';
 import type { Executor, SegmentResult, WorkResult } from '../ports.ts';
+import type { BufferWatch } from './buffer-watch.ts';
 import type { SimClock } from './sim-clock.ts';
 import { fateOf } from './sim-record.ts';
 
@@ -14,7 +15,15 @@ export interface SimExecutorOptions {
   readonly deathRate: number;
   /** Survives restarts of the executor, as the outside world would: which records have failed once. */
   readonly failedOnce: Set<string>;
+  /** Records somebody has mended: they pass. */
+  readonly mended: ReadonlySet<string>;
+  /** Chance that a batch takes very long. */
+  readonly slowRate: number;
+  readonly buffers: BufferWatch;
 }
+
+/** How long a slow batch takes: longer than a drain waits and a group likes, ms. */
+const SLOW_MS = 1500;
 
 /** Guests as the pipeline sees them: results late, out of order, sometimes never. */
 export class SimExecutor implements Executor {
@@ -27,18 +36,20 @@ export class SimExecutor implements Executor {
   }
 
   execute(batch: PackedBatch): Promise<WorkResult> {
-    const { clock, rng, delayMaxMs, deathRate } = this.#options;
+    const { clock, rng, delayMaxMs, deathRate, slowRate, buffers } = this.#options;
     const dies = rng() < deathRate;
-    return new Promise((resolve, reject) => {
-      clock.after(rng() * delayMaxMs, () => {
+    const delayMs = rng() < slowRate ? SLOW_MS : rng() * delayMaxMs;
+    const work = new Promise<WorkResult>((resolve, reject) => {
+      clock.after(delayMs, () => {
         if (dies || this.#closed) reject(new StreamlineError('guest.stuck', 'simulated: no guest left'));
         else resolve(this.#run(batch));
       });
     });
+    return buffers.reading([batch.buffer], work);
   }
 
-  release(): void {
-    // Nothing is pooled here.
+  release(result: WorkResult): void {
+    this.#options.buffers.release('result', result.buffer);
   }
 
   async close(): Promise<void> {
@@ -57,13 +68,14 @@ export class SimExecutor implements Executor {
       }
       segments.push({ startByte, endByte: writer.byteLength, ...counts });
     }
+    this.#options.buffers.lend(writer.buffer);
     return { buffer: writer.buffer, segments, topics: ['routed', 'no such topic!'] };
   }
 
   #record(reader: BatchReader, index: number, writer: ResultWriter): 'outputs' | 'filtered' | 'failed' {
     const record = reader.plain(index);
     const id = `${record.partition}@${record.offset}`;
-    const fate = fateOf(record);
+    const fate = this.#options.mended.has(id) ? 'pass' : fateOf(record);
     const firstTime = !this.#options.failedOnce.has(id);
     if (fate === 'fail' || ((fate === 'fail_once' || fate === 'trap_then_ok') && firstTime)) {
       this.#options.failedOnce.add(id);

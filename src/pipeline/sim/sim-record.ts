@@ -2,7 +2,8 @@ import type { Rng } from '../../base/rng.ts';
 import type { PlainRecord } from '../packed-batch.ts';
 
 /** What the fake guest does with a record: written in its value, so that a replay does the same. */
-export type Fate = 'map' | 'pass' | 'filter' | 'fail' | 'fail_once' | 'too_large' | 'route' | 'route_bad' | 'trap_then_ok';
+export type Fate =
+  'map' | 'pass' | 'filter' | 'fail' | 'fail_once' | 'too_large' | 'route' | 'route_bad' | 'trap_then_ok';
 
 const FATES: readonly [Fate, number][] = [
   ['map', 50],
@@ -17,7 +18,9 @@ const FATES: readonly [Fate, number][] = [
 ];
 
 export function fateOf(record: PlainRecord): Fate {
-  return Buffer.from(record.value ?? new Uint8Array()).toString().split(' ')[0] as Fate;
+  return Buffer.from(record.value ?? new Uint8Array())
+    .toString()
+    .split(' ')[0] as Fate;
 }
 
 /** An input log with gaps in its offsets (I6): compaction and transaction markers leave them. */
@@ -29,7 +32,14 @@ export function simLog(rng: Rng, partition: number, recordCount: number): PlainR
     let draw = rng() * total;
     const fate = FATES.find(([, weight]) => (draw -= weight) < 0)?.[0] ?? 'map';
     const key = rng() < 0.1 ? null : Buffer.from(`k${Math.floor(rng() * 4)}`);
-    records.push({ partition, offset, timestampMs: i, key, value: Buffer.from(`${fate} ${partition}@${offset}`), headers: [] });
+    records.push({
+      partition,
+      offset,
+      timestampMs: i,
+      key,
+      value: Buffer.from(`${fate} ${partition}@${offset}`),
+      headers: [],
+    });
     offset += rng() < 0.15 ? 1 + Math.ceil(rng() * 7) : 1;
   }
   return records;

@@ -1,9 +1,10 @@
-import type { StreamlineError } from '../../base/error.ts';
+import { toStreamlineError, type StreamlineError } from '../../base/error.ts';
 import { seededRng, type Rng } from '../../base/rng.ts';
 import type { TopicName, TransformationConfig, TransformName } from '../../spec/transformation-config.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { TopicDirectory } from '../ports.ts';
 import { unaccounted } from '../transformation-stats.ts';
+import { BufferWatch } from './buffer-watch.ts';
 import { checkArrivals, checkCommit, type Rules } from './ledger-check.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimCluster, SimMember, type Faults } from './sim-cluster.ts';
@@ -13,8 +14,12 @@ import { simLog } from './sim-record.ts';
 const PARTITIONS = 3;
 const DEAD_LETTER_TOPIC = 'sim.dlq';
 /** Simulated time with faults, ms; after it the world is kind, and everything has to get done. */
-const FAULTY_MS = 4000;
+const FAULTY_MS = 2500;
 const STEPS_MAX = 60_000;
+/** A member that is silent for longer leaves the group: a second of no room, one poll, and their latencies, ms. */
+const SILENT_MAX_MS = 1500;
+/** One batch of 12 records from each partition, and the results of three batches, on top of the limit. */
+const OVER_BYTES_MAX = 12_000;
 
 interface Running {
   readonly member: SimMember;
@@ -38,44 +43,56 @@ class SimWorld {
   readonly #rng: Rng;
   readonly #clock = new SimClock();
   readonly #rules: Rules;
-  readonly #config: TransformationConfig;
+  #config: TransformationConfig;
   readonly #cluster: SimCluster;
   readonly #faults: { -readonly [K in keyof Faults]: Faults[K] };
   readonly #failedOnce = new Set<string>();
+  readonly #mended = new Set<string>();
+  readonly #buffers = new BufferWatch();
+  readonly #inFlightBytesMax: number;
+  readonly #everRan: Running[] = [];
   readonly #violations: string[] = [];
   #deathRate: number;
+  #slowRate: number;
   #running: Running[] = [];
   #members = 0;
   #restarts = 0;
   #rebalances = 0;
   readonly #moving = new Set<number>();
   #quiet = false;
+  #over = false;
 
   constructor(seed: number) {
     this.#rng = seededRng(seed);
     const rng = this.#rng;
     const pick = <T>(...choices: [T, ...T[]]): T => choices[Math.floor(rng() * choices.length)] ?? choices[0];
     this.#rules = {
-      onFailure: pick('dead_letter', 'dead_letter', 'skip'),
+      onFailure: pick('dead_letter', 'dead_letter', 'skip', 'stop'),
       maxRetries: pick(0, 1, 3),
       ordering: pick('partition', 'key'),
     };
-    this.#config = simConfig(this.#rules);
+    this.#config = simConfig(this.#rules, pick(0, 0, 3));
     this.#faults = {
       produceFails: pick(0, 0.001, 0.01),
       ackLost: pick(0, 0.01),
       commitRefused: pick(0, 0.2),
       pollFails: pick(0, 0.01),
+      startFails: pick(0, 0.1),
+      sinkStalls: pick(0, 0, 0.01, 0.05),
       delayMaxMs: pick(2, 20, 120),
     };
     this.#deathRate = pick(0, 0.01, 0.05);
+    this.#slowRate = pick(0, 0.05);
+    this.#inFlightBytesMax = pick(3000, 20_000);
     const logs = Array.from({ length: PARTITIONS }, (_, p) => simLog(rng, p, 20 + Math.floor(rng() * 60)));
-    this.#cluster = new SimCluster(logs, (partition, offset) => this.#checkCommit(partition, offset));
+    this.#cluster = new SimCluster(logs, this.#buffers, this.#mended, (partition, offset) =>
+      this.#checkCommit(partition, offset),
+    );
   }
 
   async run(): Promise<SimOutcome> {
-    await this.#join();
-    await this.#join();
+    void this.#join();
+    void this.#join();
     this.#scheduleTrouble();
     let steps = 0;
     let still = 0;
@@ -83,13 +100,16 @@ class SimWorld {
       const moved = await this.#clock.step();
       if (!moved && (still += 1) > 50) break;
       if (!this.#quiet && this.#clock.nowMs() > FAULTY_MS) this.#calm();
-      for (const { pipeline } of this.#running) this.#checkStats(pipeline);
+      for (const running of this.#running) this.#checkRunning(running);
       if ((steps += 1) > STEPS_MAX) break;
     }
-    if (!this.#done()) this.#violations.push(`liveness: committed ${JSON.stringify([...this.#cluster.committed])} and no further`);
+    if (!this.#done())
+      this.#violations.push(`liveness: committed ${JSON.stringify([...this.#cluster.committed])} and no further`);
     await this.#stopAll();
+    this.#checkLeftBehind();
     this.#violations.push(
       ...this.#cluster.violations,
+      ...this.#buffers.violations,
       ...checkArrivals(this.#cluster.logs, this.#cluster.arrivals, DEAD_LETTER_TOPIC, this.#rules),
     );
     return { violations: this.#violations, restarts: this.#restarts, rebalances: this.#rebalances, steps };
@@ -98,6 +118,7 @@ class SimWorld {
   // ---- members ---------------------------------------------------------------------------------------------
 
   async #join(): Promise<void> {
+    if (this.#over) return;
     const id = (this.#members += 1);
     const member = new SimMember(id, this.#cluster, this.#clock, this.#rng, this.#faults);
     const executor = new SimExecutor({
@@ -105,11 +126,25 @@ class SimWorld {
       rng: this.#rng,
       delayMaxMs: this.#faults.delayMaxMs,
       deathRate: this.#deathRate,
+      slowRate: this.#slowRate,
       failedOnce: this.#failedOnce,
+      mended: this.#mended,
+      buffers: this.#buffers,
     });
-    const running: Running = { member, failed: false, pipeline: this.#pipeline(member, executor, () => this.#onFailed(running)) };
+    const running: Running = {
+      member,
+      failed: false,
+      pipeline: this.#pipeline(member, executor, (error) => this.#onFailed(running, error)),
+    };
     this.#running.push(running);
-    await running.pipeline.start();
+    this.#everRan.push(running);
+    try {
+      await running.pipeline.start();
+    } catch (thrown) {
+      // One that was stopped while it started is replaced already.
+      if (!running.failed) this.#onFailed(running, toStreamlineError(thrown));
+      return;
+    }
     this.#assignOrphans();
   }
 
@@ -124,7 +159,7 @@ class SimWorld {
         limits: {
           pollRecordsMax: 12,
           inFlightBatchesMax: 4,
-          inFlightBytesMax: 20_000,
+          inFlightBytesMax: this.#inFlightBytesMax,
           commitIntervalMs: 40,
           drainTimeoutMs: 150,
           recordBytesMax: 1000,
@@ -143,8 +178,17 @@ class SimWorld {
     );
   }
 
-  /** As the registry does: stop the failed one, start anew after a pause. */
-  #onFailed(running: Running): void {
+  /** As the registry does: stop the failed one, start anew after a pause. What stopped it is mended. */
+  #onFailed(running: Running, error: StreamlineError): void {
+    if (error.origin === 'bug') this.#violations.push(`${error.code}: ${error.message}`);
+    const record = error.place?.split('/')[1];
+    if (this.#rules.onFailure === 'stop' && record !== undefined) this.#mended.add(record);
+    // An open breaker stays a reason to stop until somebody looks: here, they find the failures worth it.
+    if (error.code === 'breaker.open') this.#config = simConfig(this.#rules, 0);
+    this.#restart(running);
+  }
+
+  #restart(running: Running): void {
     running.failed = true;
     void running.pipeline.stop().then(() => {
       this.#checkStopped(running.pipeline);
@@ -158,15 +202,19 @@ class SimWorld {
   /** kill -9: no drain, no word; the group notices later. */
   #kill(running: Running): void {
     for (const partition of running.pipeline.partitions) running.member.lose(partition);
-    this.#onFailed(running);
+    this.#restart(running);
   }
 
   async #stopAll(): Promise<void> {
+    this.#over = true;
+    this.#quiet = true;
     const stopping = this.#running.map(({ pipeline }) => pipeline.stop());
     let stopped = false;
     const all = Promise.all(stopping).then(() => (stopped = true));
     while (!stopped) await this.#clock.step();
     await all;
+    // Answers of guests and cluster that nobody waits for any more.
+    while (await this.#clock.step());
     for (const { pipeline } of this.#running) this.#checkStopped(pipeline);
   }
 
@@ -200,16 +248,26 @@ class SimWorld {
       const victim = this.#running[Math.floor(this.#rng() * this.#running.length)];
       if (draw < 0.6) void this.#move(Math.floor(this.#rng() * PARTITIONS));
       else if (draw < 0.75) this.#clock.jumpWall((this.#rng() - 0.5) * 1e7);
-      else if (draw < 0.9 && victim !== undefined && !victim.failed) this.#kill(victim);
+      else if (draw < 0.88 && victim !== undefined && !victim.failed) this.#kill(victim);
+      // SIGTERM: drains, commits, leaves; another takes its place.
+      else if (draw < 0.95 && victim !== undefined && !victim.failed) this.#restart(victim);
       this.#scheduleTrouble();
     });
   }
 
   #calm(): void {
     this.#quiet = true;
-    Object.assign(this.#faults, { produceFails: 0, ackLost: 0, commitRefused: 0, pollFails: 0 });
+    Object.assign(this.#faults, {
+      produceFails: 0,
+      ackLost: 0,
+      commitRefused: 0,
+      pollFails: 0,
+      startFails: 0,
+      sinkStalls: 0,
+    });
     this.#deathRate = 0;
-    // The executors' rate is fixed at birth: those with a deadly one are replaced.
+    this.#slowRate = 0;
+    // The executors' rates are fixed at birth: those with a deadly one are replaced.
     for (const running of this.#running) if (!running.failed) this.#kill(running);
   }
 
@@ -220,8 +278,26 @@ class SimWorld {
   }
 
   #checkCommit(partition: number, offset: number): void {
-    const arrived = new Set(this.#cluster.arrivals.map((a) => `${a.partition}@${a.offset}`));
-    this.#violations.push(...checkCommit(this.#cluster.logs[partition] ?? [], arrived, partition, offset, this.#rules));
+    const { logs, arrived } = this.#cluster;
+    this.#violations.push(...checkCommit(logs[partition] ?? [], arrived, partition, offset, this.#rules));
+  }
+
+  #checkRunning({ member, pipeline, failed }: Running): void {
+    this.#checkStats(pipeline);
+    if (pipeline.inFlightBytes > this.#inFlightBytesMax + OVER_BYTES_MAX) {
+      this.#violations.push(`back-pressure: ${pipeline.inFlightBytes} bytes in flight of ${this.#inFlightBytesMax}`);
+    }
+    const silentMs = this.#clock.nowMs() - (member.lastPollMs ?? Infinity);
+    if (!failed && silentMs > SILENT_MAX_MS) this.#violations.push(`keep-alive: no poll for ${silentMs} ms`);
+  }
+
+  /** After everything has stopped and every answer has come. */
+  #checkLeftBehind(): void {
+    if (this.#buffers.out > 0) this.#violations.push(`buffers: ${this.#buffers.out} never released`);
+    for (const { member, pipeline } of this.#everRan) {
+      if (pipeline.inFlightBytes !== 0) this.#violations.push(`${pipeline.inFlightBytes} bytes left in flight`);
+      if (!member.closed) this.#violations.push(`member ${member.id} never left the group`);
+    }
   }
 
   #checkStats(pipeline: Pipeline): void {
@@ -232,11 +308,10 @@ class SimWorld {
   #checkStopped(pipeline: Pipeline): void {
     this.#checkStats(pipeline);
     if (pipeline.stats.inFlight !== 0) this.#violations.push('I2: stopped with records in flight');
-    if (pipeline.inFlightBytes < 0) this.#violations.push('in-flight bytes below zero');
   }
 }
 
-function simConfig(rules: Rules): TransformationConfig {
+function simConfig(rules: Rules, breakerFailures: number): TransformationConfig {
   return {
     name: 'sim' as TransformName,
     description: '',
@@ -258,7 +333,7 @@ function simConfig(rules: Rules): TransformationConfig {
       maxRetries: rules.maxRetries,
       retryBackoffMs: 20,
       retryBackoffMaxMs: 100,
-      stopAfter: { failures: 0, window: 1000 },
+      stopAfter: { failures: breakerFailures, window: 20 },
     },
     source: 'sim.yaml',
     sha256: 'sim',
