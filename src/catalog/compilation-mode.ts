@@ -6,9 +6,14 @@ export type CompilationMode = 'aot' | 'jit';
 /**
  * No baseline compiler: only optimised code stops promptly when its thread is terminated (loops of memory.fill under baseline
  * code hold a thread for seconds). No lazy compilation: a record never waits for a compiler.
- * Not --no-wasm-inlining, though it would save compile time: set in a running process it crashes worker threads (Node 24.21).
  */
 const AOT_FLAGS = ['--no-liftoff', '--no-wasm-lazy-compilation'];
+
+/**
+ * For the command line of whoever starts Node: toolchains have inlined already, and doing it again takes two thirds of the compile
+ * time. Never set it in a running process: modules that live by then (Node has some of its own) crash V8 13.6.
+ */
+export const NODE_ARGUMENTS: readonly string[] = ['--no-wasm-inlining'];
 
 /** Sets the engine's flags for the whole process. Call it in the main thread, once, before the first module is compiled. */
 export function applyCompilationMode(mode: CompilationMode): void {
