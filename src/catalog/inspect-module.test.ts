@@ -82,7 +82,7 @@ test('all reasons are given, not the first alone', () => {
     'module.memory_limit',
     'module.reserved_name',
   ]) {
-    assert.ok(found.includes(code), `${code} in ${found}`);
+    assert.ok(found.includes(code), `${code} in ${found.join()}`);
   }
   assert.equal(found.filter((code) => code === 'module.bad_signature').length, 3);
   const memory = inspectModule(buildModule(built), { maxMemoryMb: 64 }).errors?.find(

@@ -63,7 +63,10 @@ export function inspectModule(bytes: Uint8Array, limits: InspectionLimits = {}):
 }
 
 function decode(bytes: Uint8Array, bytesMax: number, findings: Findings): WasmModule | undefined {
-  const refuse = (...found: Parameters<Findings['add']>): undefined => void findings.add(...found);
+  const refuse = (...found: Parameters<Findings['add']>): undefined => {
+    findings.add(...found);
+    return undefined;
+  };
   if (bytes.length > bytesMax) {
     return refuse('module.too_large', `the module has ${bytes.length} bytes, at most ${bytesMax} are taken`, STRIP);
   }
