@@ -49,7 +49,10 @@ clusterTest('an empty topic has an end and a group without commits has no offset
 
 clusterTest('a topic is not created by producing to it', async ({ bootstrap }) => {
   await assert.rejects(
-    produceAll(bootstrap, `missing-${randomUUID()}`, [{ value: 'v' }], { 'message.timeout.ms': 3000 }),
+    produceAll(bootstrap, `missing-${randomUUID()}`, [{ value: 'v' }], {
+      // How long the client hopes that the topic is only young: 30 s unless told otherwise.
+      'topic.metadata.propagation.max.ms': 500,
+    }),
     /not produced/,
   );
 });
