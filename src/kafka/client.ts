@@ -57,7 +57,6 @@ export interface ClientMessage {
 /** A failed message as its delivery report describes it. */
 export interface ClientDeliveryReport {
   readonly topic: string;
-  readonly timestamp?: number;
   readonly key?: Uint8Array | string | null;
   readonly value?: Uint8Array | null;
 }

@@ -107,6 +107,8 @@ export class ConfluentSink implements RecordSink {
     const connecting = connectClient(producer, kafka, connectTimeoutMs ?? 10_000, this.#log);
     this.#connected = connecting.ended;
     await connecting.ready;
+    if (this.#closed !== undefined)
+      throw new StreamlineError('broker.client', 'the producer was closed while it started');
     producer.setPollInterval(POLL_INTERVAL_MS);
     this.#native = producer.getClient();
     this.#failed = failed;
@@ -208,6 +210,8 @@ export class ConfluentSink implements RecordSink {
   /** @returns what is left of the budget, or why it stopped early */
   #produceSome(job: OutputJob, budgetMax: number): number | 'full' | 'lost' {
     let budget = budgetMax;
+    // I5: what waited here until its partition went to someone else is theirs to produce.
+    if (job.assignment.ended) job.at = job.end;
     try {
       while (job.at < job.end && budget > 0) {
         const next = job.load(job.at, this.#output);
@@ -349,6 +353,7 @@ export class ConfluentSink implements RecordSink {
   /** @returns those refused as part of a batch; a record refused alone is a failure */
   async #tryAgain(part: readonly Suspect[]): Promise<Suspect[]> {
     for (const { job, at } of part) {
+      if (job.assignment.ended) continue; // I5
       job.load(at, this.#output);
       let code = this.#produceOutput();
       while (code === RD.QUEUE_FULL && this.#lost === undefined) {

@@ -13,11 +13,11 @@ export interface DeliveryFailure {
 /**
  * Failed deliveries, found again by content. A report names no record: the client's `opaque` would, but with reports for failures
  * only, the handle it makes for each record is freed for none that succeeds (src/producer.cc makes it, only the report's
- * dispatcher in src/callbacks.cc deletes it). So a report carries topic, timestamp, key and value, and every unacknowledged record that
- * equals it counts as failed. Twins of which only one failed are then produced again both: a duplicate, never a loss.
+ * dispatcher in src/callbacks.cc deletes it). So a report carries topic, key and value, and every unacknowledged record that equals
+ * it counts as failed. Twins of which only one failed are then produced again both: a duplicate, never a loss.
  */
 export class DeliveryFailures {
-  readonly #bySignature = new Map<string, DeliveryFailure>();
+  readonly #byContent = new Map<string, DeliveryFailure>();
   /** Contents reported and not yet asked for by a record. */
   readonly #unclaimed = new Set<string>();
   #received = 0;
@@ -28,30 +28,27 @@ export class DeliveryFailures {
   }
 
   get size(): number {
-    return this.#bySignature.size;
+    return this.#byContent.size;
   }
 
   add(failure: DeliveryFailure, report: ClientDeliveryReport): void {
     this.#received += 1;
     const content = contentOf(report.topic, report.key, report.value);
+    this.#byContent.set(content, failure);
     this.#unclaimed.add(content);
-    this.#bySignature.set(`${report.timestamp ?? ''} ${content}`, failure);
-    // The time of a record stamped by librdkafka is not known here.
-    this.#bySignature.set(` ${content}`, failure);
   }
 
   of(output: Output): DeliveryFailure | undefined {
     if (output.topic === undefined) return undefined;
     const content = contentOf(output.topic, output.key, output.value);
-    const failure = this.#bySignature.get(`${output.timestampMs ?? ''} ${content}`);
-    if (failure !== undefined) this.#unclaimed.delete(content);
-    return failure;
+    this.#unclaimed.delete(content);
+    return this.#byContent.get(content);
   }
 
   /** Forgets the reports. One that no record claimed would be a record wrongly called acknowledged: I1 ends here. */
   clear(): void {
     assert(this.#unclaimed.size === 0, 'a failed delivery matches no record');
-    this.#bySignature.clear();
+    this.#byContent.clear();
   }
 }
 

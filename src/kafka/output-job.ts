@@ -11,7 +11,7 @@ import {
   ResultReader,
   VALUE_FROM_INPUT,
 } from '../pipeline/packed-results.ts';
-import type { OutputRange, ProduceFailure, ProduceRecord } from '../pipeline/ports.ts';
+import type { AssignmentToken, OutputRange, ProduceFailure, ProduceRecord } from '../pipeline/ports.ts';
 
 /** One output as the client takes it: views on the packed buffers. One object is filled again and again. */
 export interface Output {
@@ -51,6 +51,7 @@ export interface OutputJob {
   readonly end: number;
   /** For back-pressure; an estimate from above. */
   readonly bytes: number;
+  readonly assignment: AssignmentToken;
   readonly failures: ProduceFailure[];
   /** Reads the entry at `at` and returns where the next one is. */
   load(at: number, output: Output): number;
@@ -82,6 +83,7 @@ export class RangeJob implements OutputJob {
   produced = 0;
   readonly end: number;
   readonly bytes: number;
+  readonly assignment: AssignmentToken;
   readonly failures: ProduceFailure[] = [];
   readonly resolve: () => void;
   readonly reject: (error: StreamlineError) => void;
@@ -105,6 +107,7 @@ export class RangeJob implements OutputJob {
     this.acknowledgedTo = startByte;
     this.end = endByte;
     this.bytes = estimateBytes(range);
+    this.assignment = range.assignment;
     this.resolve = () => resolve(this.failures);
     this.reject = reject;
     this.#defaultTopic = range.defaultTopic;
@@ -182,6 +185,7 @@ export class RecordJob implements OutputJob {
   produced = 0;
   readonly end = RESULT_ENTRY_BYTES;
   readonly bytes: number;
+  readonly assignment: AssignmentToken;
   readonly failures: ProduceFailure[] = [];
   readonly resolve: () => void;
   readonly reject: (error: StreamlineError) => void;
@@ -193,6 +197,7 @@ export class RecordJob implements OutputJob {
     reject: (error: StreamlineError) => void,
   ) {
     this.#record = record;
+    this.assignment = record.assignment;
     this.bytes = RESULT_ENTRY_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0);
     this.resolve = () => resolve(this.failures);
     this.reject = reject;

@@ -127,7 +127,8 @@ export async function commitOffsets(
 ): Promise<readonly number[]> {
   try {
     client.commit(offsets);
-    const answer = await promised<Partial<Offset>[]>((done) => client.committed(offsets, timeoutMs, done));
+    const asked = offsets.map(({ topic, partition }) => ({ topic, partition }));
+    const answer = await promised<Partial<Offset>[]>((done) => client.committed(asked, timeoutMs, done));
     const committed = new Map(answer.map(({ partition, offset }) => [partition, offset ?? -1]));
     return offsets.filter((o) => (committed.get(o.partition) ?? -1) < o.offset).map((o) => o.partition);
   } catch (thrown) {

@@ -1,0 +1,44 @@
+import type { TopicName } from '../spec/transformation-config.ts';
+import { ConfluentSink } from './confluent-sink.ts';
+import { ConfluentSource } from './confluent-source.ts';
+import type { KafkaProperties } from './client-config.ts';
+import { KafkaAdmin } from './kafka-admin.ts';
+import { silentLogger, type Logger } from './log.ts';
+import type { Transport } from './transport.contract.ts';
+
+/** The client's adapters as the contract suite wants them. */
+export async function confluentTransport(
+  bootstrap: string,
+  { kafka = {}, logger = silentLogger }: { kafka?: KafkaProperties; logger?: Logger } = {},
+): Promise<Transport> {
+  const identity = { kafka: { 'bootstrap.servers': bootstrap, ...kafka }, clientId: 'contract', logger };
+  const admin = new KafkaAdmin(identity);
+  await admin.start();
+  let topics = 0;
+  const open: (() => Promise<void>)[] = [];
+  return {
+    commitsWhileRebalancing: true,
+    async createTopic(partitions) {
+      topics += 1;
+      const topic = `contract-${process.pid}-${Date.now()}-${topics}` as TopicName;
+      await admin.createTopic(topic, partitions);
+      return topic;
+    },
+    createSource(options) {
+      const source = new ConfluentSource({ ...identity, ...options });
+      open.push(() => source.close());
+      return source;
+    },
+    createSink(options) {
+      const sink = new ConfluentSink({ ...identity, recordBytesMax: 1_000_000, ...options });
+      open.push(() => sink.close(0));
+      return sink;
+    },
+    pinStartOffsets: (...args) => admin.pinStartOffsets(...args),
+    // A test that failed leaves clients behind, and they would keep the process alive.
+    async stop() {
+      await Promise.all(open.map((close) => close()));
+      await admin.close();
+    },
+  };
+}
