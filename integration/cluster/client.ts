@@ -119,13 +119,15 @@ export interface ReadOptions {
   readonly until: number | 'end';
   readonly isolation?: 'read_committed' | 'read_uncommitted';
   readonly timeoutMs?: number;
+  /** Called at the very record that makes `until` true, before anything is closed: for a kill at a counted record. */
+  readonly onReached?: () => void;
 }
 
 /** Reads a topic from its beginning, without a group; sorted by partition and offset. Throws if `until` is not reached. */
 export async function readAll(
   bootstrap: string,
   topic: string,
-  { until, isolation = 'read_committed', timeoutMs = READ_MS_MAX }: ReadOptions,
+  { until, isolation = 'read_committed', timeoutMs = READ_MS_MAX, onReached }: ReadOptions,
 ): Promise<PlainRecord[]> {
   const partitions = (await partitionLeaders(bootstrap, topic)).map((_, partition) => partition);
   if (partitions.length === 0) throw new Error(`there is no topic ${topic}`);
@@ -154,9 +156,11 @@ export async function readAll(
       if (performance.now() > deadline) {
         throw new Error(`${topic}: ${records.length} records, not ${until}, after ${timeoutMs / 1000} s`);
       }
-      const messages = await settled<Message[]>((done) => consumer.consume(CONSUME_COUNT, done));
+      const count = until === 'end' ? CONSUME_COUNT : Math.min(CONSUME_COUNT, until - records.length);
+      const messages = await settled<Message[]>((done) => consumer.consume(count, done));
       records.push(...messages.map(plainRecord));
     }
+    onReached?.();
     return records.toSorted((left, right) => left.partition - right.partition || left.offset - right.offset);
   } finally {
     await disconnected(consumer);
@@ -187,6 +191,19 @@ export async function committedOffsets(bootstrap: string, group: string, topic: 
     );
   } finally {
     await disconnected(consumer);
+  }
+}
+
+/** Groups the cluster knows: those with members or committed offsets. */
+export async function groupIds(bootstrap: string): Promise<string[]> {
+  const admin = AdminClient.create({ 'bootstrap.servers': bootstrap });
+  try {
+    const { groups } = await settled<{ groups: { groupId: string }[] }>((done) =>
+      admin.listGroups({ timeout: REQUEST_MS_MAX }, done),
+    );
+    return groups.map(({ groupId }) => groupId);
+  } finally {
+    admin.disconnect();
   }
 }
 
