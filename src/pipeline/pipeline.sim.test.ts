@@ -31,14 +31,21 @@ test('the checker catches a ledger that commits what is not settled (I1)', async
   });
   const lastReceived = new WeakMap<PartitionLedger, number>();
   const accept = PartitionLedger.prototype.accept;
-  const spy = mock.method(PartitionLedger.prototype, 'accept', function (this: PartitionLedger, ...args: [number, number, number]) {
-    lastReceived.set(this, args[2] + 1);
-    return accept.apply(this, args);
-  });
+  const spy = mock.method(
+    PartitionLedger.prototype,
+    'accept',
+    function (this: PartitionLedger, ...args: [number, number, number]) {
+      lastReceived.set(this, args[2] + 1);
+      return accept.apply(this, args);
+    },
+  );
   try {
     const violations: string[] = [];
     for (let seed = 1; seed <= 20; seed += 1) violations.push(...(await simulate(seed)).violations);
-    assert.ok(violations.some((v) => v.startsWith('I1')), 'a broken ledger went unnoticed');
+    assert.ok(
+      violations.some((v) => v.startsWith('I1')),
+      'a broken ledger went unnoticed',
+    );
   } finally {
     broken.mock.restore();
     spy.mock.restore();

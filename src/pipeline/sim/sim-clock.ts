@@ -34,15 +34,33 @@ export class SimClock implements Clock {
 
   /** Lets promises settle, then fires the next timer. False when there is none. */
   async step(): Promise<boolean> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await settled();
+    return this.#fireNext(Infinity);
+  }
+
+  /** Lets so much time pass, and everything that falls into it happen. */
+  async advance(byMs: number): Promise<void> {
+    const untilMs = this.#nowMs + byMs;
+    do await settled();
+    while (this.#fireNext(untilMs));
+    this.#nowMs = untilMs;
+  }
+
+  #fireNext(untilMs: number): boolean {
     let next = this.#timers[0];
     if (next === undefined) return false;
     for (const timer of this.#timers) {
       if (timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order)) next = timer;
     }
+    if (next.atMs > untilMs) return false;
     this.#timers = this.#timers.filter((t) => t !== next);
     this.#nowMs = Math.max(this.#nowMs, next.atMs);
     next.callback();
     return true;
   }
+}
+
+/** All that can happen without time passing has happened. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

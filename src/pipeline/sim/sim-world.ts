@@ -1,6 +1,6 @@
 import { toStreamlineError, type StreamlineError } from '../../base/error.ts';
 import { seededRng, type Rng } from '../../base/rng.ts';
-import type { TopicName, TransformationConfig, TransformName } from '../../spec/transformation-config.ts';
+import type { TransformationConfig } from '../../spec/transformation-config.ts';
 import { Pipeline } from '../pipeline.ts';
 import type { TopicDirectory } from '../ports.ts';
 import { unaccounted } from '../transformation-stats.ts';
@@ -8,6 +8,7 @@ import { BufferWatch } from './buffer-watch.ts';
 import { checkArrivals, checkCommit, type Rules } from './ledger-check.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimCluster, SimMember, type Faults } from './sim-cluster.ts';
+import { simConfig } from './sim-config.ts';
 import { SimExecutor } from './sim-executor.ts';
 import { simLog } from './sim-record.ts';
 
@@ -71,7 +72,7 @@ class SimWorld {
       maxRetries: pick(0, 1, 3),
       ordering: pick('partition', 'key'),
     };
-    this.#config = simConfig(this.#rules, pick(0, 0, 3));
+    this.#config = this.#configWithBreaker(pick(0, 0, 3));
     this.#faults = {
       produceFails: pick(0, 0.001, 0.01),
       ackLost: pick(0, 0.01),
@@ -88,6 +89,12 @@ class SimWorld {
     this.#cluster = new SimCluster(logs, this.#buffers, this.#mended, (partition, offset) =>
       this.#checkCommit(partition, offset),
     );
+  }
+
+  #configWithBreaker(failures: number): TransformationConfig {
+    const { onFailure, maxRetries, ordering } = this.#rules;
+    const backoff = { retryBackoffMs: 20, retryBackoffMaxMs: 100 };
+    return simConfig({ onFailure, maxRetries, ...backoff, stopAfter: { failures, window: 20 } }, ordering);
   }
 
   async run(): Promise<SimOutcome> {
@@ -184,7 +191,7 @@ class SimWorld {
     const record = error.place?.split('/')[1];
     if (this.#rules.onFailure === 'stop' && record !== undefined) this.#mended.add(record);
     // An open breaker stays a reason to stop until somebody looks: here, they find the failures worth it.
-    if (error.code === 'breaker.open') this.#config = simConfig(this.#rules, 0);
+    if (error.code === 'breaker.open') this.#config = this.#configWithBreaker(0);
     this.#restart(running);
   }
 
@@ -309,33 +316,4 @@ class SimWorld {
     this.#checkStats(pipeline);
     if (pipeline.stats.inFlight !== 0) this.#violations.push('I2: stopped with records in flight');
   }
-}
-
-function simConfig(rules: Rules, breakerFailures: number): TransformationConfig {
-  return {
-    name: 'sim' as TransformName,
-    description: '',
-    inputTopic: 'in' as TopicName,
-    outputTopic: 'out' as TopicName,
-    stages: [{ wasmModule: 'builtin:pass-through', configJson: '{}' }],
-    instances: 1,
-    maxMemoryMb: 64,
-    timeoutMs: 10,
-    type: undefined,
-    payload: 'framed',
-    input: { format: 'bytes', start: { at: 'earliest' }, groupId: 'g', tombstones: 'forward' },
-    output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input' },
-    delivery: 'at_least_once',
-    ordering: rules.ordering,
-    errors: {
-      onFailure: rules.onFailure,
-      deadLetterTopic: DEAD_LETTER_TOPIC as TopicName,
-      maxRetries: rules.maxRetries,
-      retryBackoffMs: 20,
-      retryBackoffMaxMs: 100,
-      stopAfter: { failures: breakerFailures, window: 20 },
-    },
-    source: 'sim.yaml',
-    sha256: 'sim',
-  };
 }

@@ -1,0 +1,316 @@
+import { StreamlineError } from '../../base/error.ts';
+import type { ErrorCode } from '../../base/error-code.ts';
+import type { ErrorPolicy } from '../../spec/transformation-config.ts';
+import { BatchReader, packBatch, type PackedBatch, type PlainRecord } from '../packed-batch.ts';
+import {
+  ALL_FROM_INPUT,
+  DEFAULT_TOPIC,
+  KIND_FILTERED,
+  KIND_OUTPUT,
+  ResultReader,
+  ResultWriter,
+} from '../packed-results.ts';
+import { Pipeline, type PipelineLimits } from '../pipeline.ts';
+import type {
+  Executor,
+  OutputRange,
+  PartitionOffset,
+  ProduceFailure,
+  ProduceRecord,
+  RecordSink,
+  RecordSource,
+  SegmentResult,
+  SourceHandlers,
+  WorkResult,
+} from '../ports.ts';
+import { BufferWatch } from './buffer-watch.ts';
+import { settled, SimClock } from './sim-clock.ts';
+import { simConfig } from './sim-config.ts';
+
+/** A record by hand; its value says nothing to the guest, its place does (HandExecutor.fates). */
+export function record(partition: number, offset: number, key: string | null = null): PlainRecord {
+  const text = (s: string): Uint8Array => new TextEncoder().encode(s);
+  return { partition, offset, timestampMs: 1, key: key === null ? null : text(key), value: text('v'), headers: [] };
+}
+
+const placeOf = ({ partition, offset }: PlainRecord): string => `${partition}@${offset}`;
+
+/** Hands out what it is given, batch by batch, and notes what it is told. */
+export class HandSource implements RecordSource {
+  readonly commits: PartitionOffset[] = [];
+  readonly paused = new Set<number>();
+  /** When each poll began, ms. */
+  readonly pollsAtMs: number[] = [];
+  handlers: SourceHandlers | undefined;
+  startGate: Promise<void> = Promise.resolve();
+  pollGate: Promise<void> = Promise.resolve();
+  commitError: StreamlineError | undefined;
+  closed = false;
+  readonly #clock: SimClock;
+  readonly #buffers: BufferWatch;
+  readonly #batches: (readonly PlainRecord[])[] = [];
+  #given: (() => void) | undefined;
+
+  constructor(clock: SimClock, buffers: BufferWatch) {
+    this.#clock = clock;
+    this.#buffers = buffers;
+  }
+
+  give(...records: PlainRecord[]): void {
+    this.#batches.push(records);
+    this.#given?.();
+  }
+
+  /** Batches nobody has polled yet. */
+  get waiting(): number {
+    return this.#batches.length;
+  }
+
+  async start(handlers: SourceHandlers): Promise<void> {
+    await this.startGate;
+    this.handlers = handlers;
+  }
+
+  async poll(_recordsMax: number, waitMs: number): Promise<PackedBatch | undefined> {
+    this.pollsAtMs.push(this.#clock.nowMs());
+    await this.pollGate;
+    if (this.#next() === undefined) await this.#wait(waitMs);
+    const next = this.#next();
+    if (next === undefined) return undefined;
+    this.#batches.splice(this.#batches.indexOf(next), 1);
+    const batch = packBatch(next);
+    this.#buffers.lend(batch.buffer);
+    return batch;
+  }
+
+  #next(): readonly PlainRecord[] | undefined {
+    return this.#batches.find((records) => records.every((r) => !this.paused.has(r.partition)));
+  }
+
+  #wait(waitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(waitMs, resolve);
+      this.#given = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  release(batch: PackedBatch): void {
+    this.#buffers.release('batch', batch.buffer);
+  }
+  pause(partitions: readonly number[]): void {
+    for (const partition of partitions) this.paused.add(partition);
+  }
+  resume(partitions: readonly number[]): void {
+    for (const partition of partitions) this.paused.delete(partition);
+    this.#given?.();
+  }
+  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    if (this.commitError !== undefined) throw this.commitError;
+    this.commits.push(...offsets);
+  }
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  /** The last offset committed for a partition. */
+  committed(partition: number): number | undefined {
+    return this.commits.findLast((o) => o.partition === partition)?.offset;
+  }
+}
+
+/** Does with each record what `fates` says, by its place: `0@17`. Without a word: output as it came. */
+export class HandExecutor implements Executor {
+  parallelism = 4;
+  /** filter, an error code, or a function of the attempt (1 = first). */
+  readonly fates = new Map<string, 'filter' | ErrorCode | ((attempt: number) => ErrorCode | undefined)>();
+  readonly attempts = new Map<string, number>();
+  gate: Promise<void> = Promise.resolve();
+  lost: StreamlineError | undefined;
+  readonly closing = Promise.withResolvers<never>();
+  closed = false;
+  /** Bytes each result is made larger by. */
+  padding = 0;
+  readonly #buffers: BufferWatch;
+
+  constructor(buffers: BufferWatch) {
+    this.#buffers = buffers;
+    this.closing.promise.catch(() => undefined);
+  }
+
+  execute(batch: PackedBatch): Promise<WorkResult> {
+    return this.#buffers.reading([batch.buffer], this.#execute(batch));
+  }
+
+  async #execute(batch: PackedBatch): Promise<WorkResult> {
+    await Promise.race([this.gate, this.closing.promise]);
+    if (this.lost !== undefined) throw this.lost;
+    const reader = new BatchReader(batch.buffer);
+    const writer = new ResultWriter(new SharedArrayBuffer(4096));
+    const segments: SegmentResult[] = [];
+    for (const segment of batch.segments) {
+      const startByte = writer.byteLength;
+      const counts = { outputs: 0, filtered: 0, failed: 0 };
+      for (let i = 0; i < segment.recordCount; i += 1) {
+        counts[this.#write(writer, reader.plain(segment.firstRecord + i), segment.firstRecord + i)] += 1;
+      }
+      segments.push({ startByte, endByte: writer.byteLength, ...counts });
+    }
+    this.#buffers.lend(writer.buffer);
+    return { buffer: writer.buffer, segments, topics: [] };
+  }
+
+  #write(writer: ResultWriter, plain: PlainRecord, index: number): 'outputs' | 'filtered' | 'failed' {
+    const place = placeOf(plain);
+    const attempt = (this.attempts.get(place) ?? 0) + 1;
+    this.attempts.set(place, attempt);
+    const said = this.fates.get(place);
+    const fate = typeof said === 'function' ? said(attempt) : said;
+    if (fate === 'filter') {
+      writer.plain(index, KIND_FILTERED, 0, DEFAULT_TOPIC, -1, 1);
+      return 'filtered';
+    }
+    if (fate !== undefined) {
+      writer.failed(index, fate, `by hand: ${place}`, 1);
+      return 'failed';
+    }
+    writer.begin(index, KIND_OUTPUT, ALL_FROM_INPUT, DEFAULT_TOPIC, -1, 1, this.padding);
+    writer.end(0, 0, this.padding);
+    return 'outputs';
+  }
+
+  release(result: WorkResult): void {
+    this.#buffers.release('result', result.buffer);
+  }
+  async close(): Promise<void> {
+    this.closed = true;
+    this.closing.reject(new StreamlineError('guest.closed', 'closed by hand'));
+  }
+}
+
+/** Notes what is produced. Acknowledges at once, or when `acknowledge` is opened. */
+export class HandSink implements RecordSink {
+  /** Places in the order they were handed over. */
+  readonly produced: string[] = [];
+  readonly deadLetters: ProduceRecord[] = [];
+  /** What a record fails with when it is produced, by place. */
+  readonly refusals = new Map<string, ErrorCode>();
+  acknowledge: Promise<void> = Promise.resolve();
+  startError: StreamlineError | undefined;
+  startGate: Promise<void> = Promise.resolve();
+  readonly queuedBytes = 0;
+  closed = false;
+  failed: (error: StreamlineError) => void = () => undefined;
+  readonly #closing = Promise.withResolvers<never>();
+  readonly #buffers: BufferWatch;
+
+  constructor(buffers: BufferWatch) {
+    this.#buffers = buffers;
+    this.#closing.promise.catch(() => undefined);
+  }
+
+  async start(failed: (error: StreamlineError) => void): Promise<void> {
+    await this.startGate;
+    if (this.startError !== undefined) throw this.startError;
+    this.failed = failed;
+  }
+
+  produce(range: OutputRange): Promise<readonly ProduceFailure[]> {
+    const failures: ProduceFailure[] = [];
+    const results = new ResultReader(range.result.buffer);
+    const batch = new BatchReader(range.batch.buffer);
+    for (let at = range.startByte; at < range.endByte; at = results.next(at)) {
+      if (results.kind(at) !== KIND_OUTPUT || range.assignment.ended) continue;
+      const place = placeOf(batch.plain(results.recordIndex(at)));
+      const code = this.refusals.get(place);
+      if (code === undefined) this.produced.push(place);
+      else failures.push({ recordIndex: results.recordIndex(at), code, message: 'by hand' });
+    }
+    const acknowledged = Promise.race([this.acknowledge, this.#closing.promise]).then(() => failures);
+    return this.#buffers.reading([range.batch.buffer, range.result.buffer], acknowledged);
+  }
+
+  async produceOne(given: ProduceRecord): Promise<void> {
+    if (!given.assignment.ended) this.deadLetters.push(given);
+    await Promise.race([this.acknowledge, this.#closing.promise]);
+  }
+
+  hurry(): void {
+    // Always in a hurry.
+  }
+  async close(): Promise<void> {
+    this.closed = true;
+    this.#closing.reject(new StreamlineError('broker.client', 'closed by hand'));
+  }
+}
+
+export interface HandOptions {
+  readonly errors?: Partial<ErrorPolicy>;
+  readonly ordering?: 'partition' | 'key';
+  readonly limits?: Partial<PipelineLimits>;
+}
+
+/** One pipeline whose whole surroundings the test moves by hand. */
+export class HandWorld {
+  readonly clock = new SimClock();
+  readonly buffers = new BufferWatch();
+  readonly source = new HandSource(this.clock, this.buffers);
+  readonly executor = new HandExecutor(this.buffers);
+  readonly sink = new HandSink(this.buffers);
+  readonly failures: StreamlineError[] = [];
+  readonly warnings: string[] = [];
+  readonly pipeline: Pipeline;
+
+  constructor(options: HandOptions = {}) {
+    this.pipeline = new Pipeline(
+      {
+        config: simConfig(options.errors, options.ordering),
+        limits: {
+          pollRecordsMax: 100,
+          inFlightBatchesMax: 4,
+          inFlightBytesMax: 100_000,
+          commitIntervalMs: 50,
+          drainTimeoutMs: 500,
+          recordBytesMax: 10_000,
+          ...options.limits,
+        },
+        source: this.source,
+        sink: this.sink,
+        executor: this.executor,
+        topics: { known: () => 'ok', check: () => Promise.resolve(undefined) },
+        clock: this.clock,
+        rng: () => 0.5,
+        moduleSha256: 'ab12',
+        workerId: 'w1',
+        log: { info: () => undefined, warn: (_, message) => void this.warnings.push(message) },
+      },
+      (error) => void this.failures.push(error),
+    );
+  }
+
+  /** Started, with partitions assigned. */
+  static async running(partitions: readonly number[], options: HandOptions = {}): Promise<HandWorld> {
+    const world = new HandWorld(options);
+    await world.pipeline.start();
+    world.source.handlers?.assigned(partitions);
+    return world;
+  }
+
+  /** Everything that can happen without time passing happens. */
+  async rest(): Promise<void> {
+    for (let i = 0; i < 5; i += 1) await settled();
+  }
+
+  /** Lets time pass until a promise is there. */
+  async until<T>(promise: Promise<T>): Promise<T> {
+    let done = false;
+    void promise.then(
+      () => (done = true),
+      () => (done = true),
+    );
+    for (let i = 0; !done && i < 100_000; i += 1) await this.clock.step();
+    return promise;
+  }
+}

@@ -1,0 +1,35 @@
+import type { ErrorPolicy, TopicName, TransformationConfig, TransformName } from '../../spec/transformation-config.ts';
+
+/** A transform from `in` to `out`; what the tests vary can be given. */
+export function simConfig(
+  errors: Partial<ErrorPolicy> = {},
+  ordering: 'partition' | 'key' = 'partition',
+): TransformationConfig {
+  return {
+    name: 'sim' as TransformName,
+    description: '',
+    inputTopic: 'in' as TopicName,
+    outputTopic: 'out' as TopicName,
+    stages: [{ wasmModule: 'mask.wasm', configJson: '{}' }],
+    instances: 1,
+    maxMemoryMb: 64,
+    timeoutMs: 10,
+    type: undefined,
+    payload: 'framed',
+    input: { format: 'bytes', start: { at: 'earliest' }, groupId: 'g', tombstones: 'forward' },
+    output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input' },
+    delivery: 'at_least_once',
+    ordering,
+    errors: {
+      onFailure: 'dead_letter',
+      deadLetterTopic: 'sim.dlq' as TopicName,
+      maxRetries: 0,
+      retryBackoffMs: 100,
+      retryBackoffMaxMs: 10_000,
+      stopAfter: { failures: 0, window: 1000 },
+      ...errors,
+    },
+    source: 'sim.yaml',
+    sha256: 'cd34',
+  };
+}
