@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --no-wasm-inlining
 import './thread-pool.ts';
 import { Command } from 'commander';
 import { ERROR_CODES } from '../base/error-code.ts';
@@ -44,7 +44,10 @@ async function run(flags: Flags): Promise<void> {
     stopping = true;
     sidecar.log.info({ signal }, 'stopping');
     // Not process.exit, which would wait for a guest thread that does not end.
-    const patience = setTimeout(() => process.kill(process.pid, 'SIGKILL'), 2 * config.limits.drainTimeoutMs + STOP_GRACE_MS);
+    const patience = setTimeout(
+      () => process.kill(process.pid, 'SIGKILL'),
+      2 * config.limits.drainTimeoutMs + STOP_GRACE_MS,
+    );
     void sidecar.stop().then(
       () => process.exit(0),
       (thrown: unknown) => {
