@@ -100,7 +100,7 @@ export class ConfluentSource implements RecordSource {
     const connecting = connectClient(consumer, kafka, connectTimeoutMs ?? 10_000, this.#log);
     this.#connected = connecting.ended;
     await connecting.ready;
-    this.#failed = handlers.failed;
+    this.#failed = (error) => handlers.failed(error);
     if (this.#closed !== undefined)
       throw new StreamlineError('broker.client', 'the source was closed while it started');
     consumer.subscribe([this.#topic]);

@@ -341,13 +341,13 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
         const sink = await started();
         await sink.produce(passThrough([...numbered(10, 0), ...numbered(10, 1)], topic));
         const groupId = group();
-        let first: RecordSource | undefined;
         const order: string[] = [];
         const seen = watch(async (partitions) => {
-          await first?.commit(partitions.map((partition) => ({ partition, offset: 10 })));
-          order.push('drained');
+          await first
+            .commit(partitions.map((partition) => ({ partition, offset: 10 })))
+            .finally(() => order.push('drained'));
         });
-        first = await joined(transport, topic, groupId, seen);
+        const first: RecordSource = await joined(transport, topic, groupId, seen);
         await readRecords(first, 20);
         const pollFirst = keepPolling(first);
         const other = watch();
@@ -421,7 +421,11 @@ export function keepPolling(source: RecordSource, onBatch: (records: number) => 
   const loop = (async () => {
     while (!stopped) {
       const batch = await source.poll(100, 100);
-      if (batch === undefined) continue;
+      if (batch === undefined) {
+        // A closed source answers at once: leave a turn to whoever stops this.
+        await new Promise((resolve) => void setImmediate(resolve));
+        continue;
+      }
       count += batch.recordCount;
       source.release(batch);
       onBatch(batch.recordCount);
