@@ -80,10 +80,16 @@ export function* generate(
       value: valueOf(topic, kind, pick, i, timestampMs),
       headers: pick.perMille(mix.headers) ? headersOf(pick) : [],
       timestampMs,
-      fate: kind === 'plain' ? 'transformed' : kind === 'tombstone' ? 'forwarded' : 'dead_letter',
+      fate: fateOf(topic, kind),
       kind,
     };
   }
+}
+
+function fateOf(topic: SampleTopic, kind: SampleRecord['kind']): Fate {
+  if (kind === 'plain') return 'transformed';
+  // The order's spec has no output topic but the one route() names, and a tombstone names none.
+  return kind === 'tombstone' && topic !== 'orders' ? 'forwarded' : 'dead_letter';
 }
 
 function kindOf(topic: SampleTopic, pick: Pick, mix: Mix): SampleRecord['kind'] {
