@@ -78,24 +78,56 @@ export async function produceAll(
   records: readonly RecordToProduce[],
   config: Readonly<Record<string, string | number | boolean>> = {},
 ): Promise<void> {
-  const producer = await connectedProducer(bootstrap, { dr_cb: true, 'enable.idempotence': true, ...config });
+  const producer = await PlainProducer.open(bootstrap, config);
   try {
-    let acknowledged = 0;
-    const failures: string[] = [];
+    await producer.send(topic, records);
+  } finally {
+    await producer.close();
+  }
+}
+
+/** A producer that stays: for records that flow while something else happens. */
+export class PlainProducer {
+  readonly #producer: kafka.Producer;
+  #produced = 0;
+  #acknowledged = 0;
+  readonly #failures: string[] = [];
+
+  private constructor(producer: kafka.Producer) {
+    this.#producer = producer;
     producer.on('delivery-report', (error) => {
-      if (error) failures.push(error.message);
-      else acknowledged += 1;
+      if (error) this.#failures.push(error.message);
+      else this.#acknowledged += 1;
     });
     producer.setPollInterval(20);
-    for (const record of records) await enqueue(producer, topic, record);
-    await settled((done) => producer.flush(FLUSH_MS_MAX, done));
+  }
+
+  static async open(
+    bootstrap: string,
+    config: Readonly<Record<string, string | number | boolean>> = {},
+  ): Promise<PlainProducer> {
+    return new PlainProducer(
+      await connectedProducer(bootstrap, { dr_cb: true, 'enable.idempotence': true, ...config }),
+    );
+  }
+
+  /** In their order; returns once all are acknowledged, throws if one is not. One call at a time. */
+  async send(topic: string, records: readonly RecordToProduce[]): Promise<void> {
+    for (const record of records) await enqueue(this.#producer, topic, record);
+    this.#produced += records.length;
+    await settled((done) => this.#producer.flush(FLUSH_MS_MAX, done));
     await eventually(() => {
-      if (failures.length > 0) return;
-      if (acknowledged < records.length) throw new Error(`${acknowledged} of ${records.length} are acknowledged`);
+      if (this.#failures.length > 0) return;
+      const open = this.#produced - this.#acknowledged;
+      if (open > 0) throw new Error(`${open} of ${records.length} are not acknowledged`);
     });
-    if (failures.length > 0) throw new Error(`${failures.length} records were not produced: ${failures[0]}`);
-  } finally {
-    await disconnected(producer);
+    if (this.#failures.length > 0) {
+      throw new Error(`${this.#failures.length} records were not produced: ${this.#failures[0]}`);
+    }
+  }
+
+  close(): Promise<void> {
+    return disconnected(this.#producer);
   }
 }
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { dirname, join } from 'node:path';
+
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 import { eventually } from '../cluster/client.ts';
 import { MetricSample } from './metric-sample.ts';
 import { SidecarHome, type Settings } from './sidecar-home.ts';
+import { builtProgram } from '../../scripts/built.ts';
 
-const ROOT = dirname(dirname(import.meta.dirname));
 const START_MS_MAX = 60_000;
 const STOP_MS_MAX = 30_000;
 const REQUEST_MS_MAX = 10_000;
@@ -78,12 +78,15 @@ function launch(
 ): ChildProcess {
   // Set where tests run under node's runner; none of the sidecar's business.
   const { NODE_TEST_CONTEXT: _context, ...own } = process.env;
-  const script = join(ROOT, 'src', 'bin', 'streamline-sidecar.ts');
-  const child = spawn(process.execPath, [script, command, '--config', home.configFile, ...args], {
-    cwd: home.folder,
-    env: { ...own, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [...builtProgram('streamline-sidecar'), command, '--config', home.configFile, ...args],
+    {
+      cwd: home.folder,
+      env: { ...own, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   if (child.pid !== undefined) home.runs(child.pid);
   return child;
 }
