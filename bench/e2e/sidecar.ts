@@ -1,0 +1,59 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { Subject } from './subject.ts';
+import { builtProgram } from '../../scripts/built.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+
+export interface BenchSpec {
+  readonly name: string;
+  readonly module: string;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly output: string;
+}
+
+export interface SidecarSetUp {
+  readonly bootstrap: string;
+  readonly input: string;
+  readonly start: 'earliest' | 'latest';
+  readonly specs: readonly BenchSpec[];
+  /** Different for each run, so that each reads the input from its beginning. */
+  readonly run: string;
+  /** Where this run's files go. */
+  readonly folder: string;
+  readonly profileDir: string | undefined;
+  readonly kafka?: Readonly<Record<string, string | number>>;
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** The real sidecar, from its sources, on specs of its own. */
+export function startSidecar(setUp: SidecarSetUp): Subject {
+  const specs = join(setUp.folder, setUp.run, 'specs');
+  mkdirSync(specs, { recursive: true });
+  for (const { name, module, config, output } of setUp.specs) {
+    const spec = {
+      name: `${name}-${setUp.run}`,
+      input_topic: setUp.input,
+      output_topic: output,
+      wasm_module: `transforms/${module}`,
+      ...(config === undefined ? {} : { config }),
+      input: { start: setUp.start },
+    };
+    writeFileSync(join(specs, `${name}.yaml`), stringify(spec));
+  }
+  const sidecar = {
+    kafka: { 'bootstrap.servers': setUp.bootstrap, ...setUp.kafka },
+    topics: { create: true },
+    paths: { specs, modules: join(root, 'modules'), cache: join(setUp.folder, 'cache') },
+    http: { port: 0 },
+    limits: setUp.limits ?? {},
+    log_level: 'warn',
+  };
+  const file = join(setUp.folder, setUp.run, 'sidecar.yaml');
+  writeFileSync(file, stringify(sidecar));
+  const profile =
+    setUp.profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', setUp.profileDir, '--cpu-prof-interval=500'];
+  const program = builtProgram('streamline-sidecar');
+  return new Subject(process.execPath, [...profile, ...program, 'run', '--config', file, '--specs', specs]);
+}

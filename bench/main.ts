@@ -1,0 +1,81 @@
+/**
+ * `npm run bench -- engine|e2e [--json FILE] [--quick] [--rounds N] [--records N]`: the figures of bench/README.md, measured on
+ * this machine. Nothing here decides whether a test passes.
+ */
+import { parseArgs } from 'node:util';
+import { ClusterUnavailable } from '../integration/cluster/cluster.ts';
+import { printTable, say, writeRows, type Row } from './rows.ts';
+
+const USAGE = `usage: npm run bench -- engine|e2e [options]
+  --json FILE    write the rows {"name", "value", "unit"}
+  --quick        a smoke run: everything once and short, the figures mean little
+  --rounds N     interleaved rounds of each measurement (engine 5, e2e 3)
+  --records N    e2e: records copied in a round (1,000,000); memory is watched over five times as many
+  --only A,B     e2e: some of copies, latency, memory; engine: some of guests, metering, spin, neighbour, threads
+  --profile DIR  e2e: write a CPU profile of each sidecar's main thread; costs throughput`;
+
+export interface BenchOptions {
+  readonly quick: boolean;
+  readonly rounds: number | undefined;
+  readonly records: number | undefined;
+  readonly only: ReadonlySet<string> | undefined;
+  readonly profileDir: string | undefined;
+}
+
+class UsageError extends Error {}
+
+function positive(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new UsageError(`--${name} wants a positive whole number`);
+  return value;
+}
+
+function parse(argv: readonly string[]): { suite: string; json: string | undefined; options: BenchOptions } {
+  const text = { type: 'string' } as const;
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    options: { json: text, rounds: text, records: text, only: text, profile: text, quick: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  const [suite = '', ...more] = positionals;
+  if ((suite !== 'engine' && suite !== 'e2e') || more.length > 0) throw new UsageError('which benchmark?');
+  const options = {
+    quick: values.quick === true,
+    rounds: positive('rounds', values.rounds),
+    records: positive('records', values.records),
+    only: values.only === undefined ? undefined : new Set(values.only.split(',')),
+    profileDir: values.profile,
+  };
+  return { suite, json: values.json, options };
+}
+
+async function run(): Promise<number> {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+    return 2;
+  }
+  const { suite, json, options } = parsed;
+  let rows: Row[];
+  try {
+    rows =
+      suite === 'engine'
+        ? await (await import('./engine/engine-bench.ts')).engineBench(options)
+        : await (await import('./e2e/e2e-bench.ts')).e2eBench(options);
+  } catch (error) {
+    if (!(error instanceof ClusterUnavailable)) throw error;
+    process.stderr.write(`no cluster to measure on: ${error.message}\n`);
+    return 3;
+  }
+  printTable(rows);
+  if (json !== undefined) {
+    writeRows(json, rows);
+    say(`\nrows written to ${json}`);
+  }
+  return 0;
+}
+
+process.exit(await run());
