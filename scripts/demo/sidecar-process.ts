@@ -44,7 +44,10 @@ export class SidecarProcess {
         this.#note(error.message);
         settle(1);
       });
-      this.#child.on('close', (code) => settle(code ?? 1));
+      this.#child.on('close', (code, signal) => {
+        if (signal !== null) this.#note(`killed by ${signal}`);
+        settle(code ?? 1);
+      });
     });
     if (this.#child.stdout !== null) createInterface(this.#child.stdout).on('line', (line) => this.#onLine(line));
     if (this.#child.stderr !== null) createInterface(this.#child.stderr).on('line', (line) => this.#note(line));
