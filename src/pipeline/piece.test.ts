@@ -15,7 +15,7 @@ import { record } from './sim/hand-world.ts';
 /** One letter a record: o output, f filtered, x failed, r output to topic 0. */
 function results(kinds: string): { reader: ResultReader; segment: { startByte: number; endByte: number } } {
   const writer = new ResultWriter(new SharedArrayBuffer(64));
-  for (const [i, kind] of [...kinds].entries()) {
+  for (const [i, kind] of kinds.split('').entries()) {
     if (kind === 'x') writer.failed(i, 'guest.failed', `failed ${i}`, 3);
     else if (kind === 'f') writer.plain(i, KIND_FILTERED, 0, DEFAULT_TOPIC, -1, 1);
     else writer.plain(i, KIND_OUTPUT, ALL_FROM_INPUT, kind === 'r' ? 0 : DEFAULT_TOPIC, -1, 9);

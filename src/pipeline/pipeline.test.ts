@@ -8,6 +8,9 @@ function never(): Promise<void> {
   return new Promise(() => undefined);
 }
 
+/** No commit by the clock: what is committed, a drain has committed. */
+const onlyDrainCommits = { limits: { commitIntervalMs: 3_600_000 } };
+
 /** Nothing is held, nothing is unaccounted for, nobody is still in the group. */
 function assertLeftNothing(world: HandWorld): void {
   assert.deepEqual(world.buffers.violations, []);
@@ -82,7 +85,10 @@ void test('skip: a failed record is counted and passed, and written nowhere', as
 });
 
 void test('stop: what came before the failed record is committed, the record itself stays unsettled (I1)', async () => {
-  const world = await HandWorld.running([0], { errors: { onFailure: 'stop' } });
+  const world = await HandWorld.running([0], {
+    ...onlyDrainCommits,
+    errors: { onFailure: 'stop' },
+  });
   world.executor.fates.set('0@3', 'guest.failed');
   world.source.give(record(0, 1), record(0, 2), record(0, 3), record(0, 4), record(0, 5));
   await world.rest();
@@ -197,7 +203,10 @@ void test('back-pressure: a sink that never acknowledges bounds the bytes in fli
   assert.ok(world.source.waiting > 150);
   const late = world.source.pollsAtMs.filter((atMs) => atMs > 10_000);
   assert.ok(late.length >= 45 && late.length <= 55, `polled ${late.length} times in 50 s`);
-  assert.deepEqual([...world.source.paused].sort(), [0, 1]);
+  assert.deepEqual(
+    [...world.source.paused].toSorted((a, b) => a - b),
+    [0, 1],
+  );
   await world.until(world.pipeline.stop());
   assertLeftNothing(world);
 });
@@ -241,7 +250,10 @@ void test('a partition that retries is not read again because there is room agai
   world.sink.acknowledge = acknowledged.promise;
   world.source.give(record(1, 1));
   await world.clock.advance(3000);
-  assert.deepEqual([...world.source.paused].sort(), [0, 1]);
+  assert.deepEqual(
+    [...world.source.paused].toSorted((a, b) => a - b),
+    [0, 1],
+  );
   acknowledged.resolve();
   await world.clock.advance(100);
   assert.deepEqual([...world.source.paused], [0]);
@@ -250,7 +262,7 @@ void test('a partition that retries is not read again because there is room agai
 });
 
 void test('revoke: what is under way is settled and committed before the partition is given up (I8)', async () => {
-  const world = await HandWorld.running([0, 1]);
+  const world = await HandWorld.running([0, 1], onlyDrainCommits);
   const acknowledged = Promise.withResolvers<void>();
   world.sink.acknowledge = acknowledged.promise;
   world.source.give(record(0, 1), record(0, 2), record(1, 1));
@@ -267,6 +279,24 @@ void test('revoke: what is under way is settled and committed before the partiti
   world.source.give(record(0, 3));
   await world.clock.advance(200);
   assert.deepEqual(world.sink.produced, ['0@1', '0@2', '1@1']);
+  await world.until(world.pipeline.stop());
+  assertLeftNothing(world);
+});
+
+void test('revoke: records polled while the partition drains are left to its next owner (I5)', async () => {
+  const world = await HandWorld.running([0, 1]);
+  const acknowledged = Promise.withResolvers<void>();
+  world.sink.acknowledge = acknowledged.promise;
+  world.source.give(record(0, 1));
+  await world.rest();
+  const revoke = world.source.handlers!.revoked([0]);
+  world.source.give(record(0, 2), record(1, 1));
+  await world.rest();
+  assert.equal(world.pipeline.stats.received, 2);
+  acknowledged.resolve();
+  await world.until(revoke);
+  assert.equal(world.source.committed(0), 2);
+  assert.deepEqual(world.sink.produced, ['0@1', '1@1']);
   await world.until(world.pipeline.stop());
   assertLeftNothing(world);
 });
@@ -291,6 +321,7 @@ void test('revoke: ends within its bound when the cluster does not answer; nothi
 
 void test('revoke: a retry is not waited for; the record stays unsettled and nothing overtakes it', async () => {
   const world = await HandWorld.running([0], {
+    ...onlyDrainCommits,
     errors: { maxRetries: 5, retryBackoffMs: 60_000, retryBackoffMaxMs: 60_000 },
   });
   world.executor.fates.set('0@2', 'guest.failed');
@@ -343,15 +374,15 @@ void test('a partition that comes back is a new assignment: old results go nowhe
 });
 
 void test('stop: everything under way is settled and committed, then the group is left (I8)', async () => {
-  const world = await HandWorld.running([0, 1]);
+  const world = await HandWorld.running([0, 1], onlyDrainCommits);
   const acknowledged = Promise.withResolvers<void>();
   world.sink.acknowledge = acknowledged.promise;
   for (let offset = 1; offset <= 3; offset += 1) world.source.give(record(0, offset), record(1, offset));
   await world.rest();
   const stop = world.pipeline.stop();
   assert.equal(world.pipeline.stop(), stop, 'idempotent');
-  await world.rest();
-  assert.equal(world.source.closed, false);
+  await world.clock.advance(300);
+  assert.deepEqual([world.source.closed, world.sink.closed, world.executor.closed], [false, false, false]);
   acknowledged.resolve();
   await world.until(stop);
   assert.equal(world.source.committed(0), 4);

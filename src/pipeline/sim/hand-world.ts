@@ -310,7 +310,11 @@ export class HandWorld {
       () => (done = true),
       () => (done = true),
     );
-    for (let i = 0; !done && i < 100_000; i += 1) await this.clock.step();
+    await this.rest();
+    for (let i = 0; !done && i < 10_000; i += 1) {
+      await this.clock.step();
+      await this.rest();
+    }
     return promise;
   }
 }

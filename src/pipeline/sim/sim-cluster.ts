@@ -268,7 +268,15 @@ export class SimMember implements RecordSource, RecordSink {
       () => undefined,
       () => undefined,
     );
-    return sent.finally(() => this.#delay(this.#rng() * this.#faults.delayMaxMs));
+    return this.#answered(sent);
+  }
+
+  async #answered<T>(sent: Promise<T>): Promise<T> {
+    try {
+      return await sent;
+    } finally {
+      await this.#delay(this.#rng() * this.#faults.delayMaxMs);
+    }
   }
 
   hurry(): void {
