@@ -23,3 +23,8 @@ export function backoffMs(attempt: number, policy: ErrorPolicy, rng: Rng): numbe
   const ceiling = Math.min(policy.retryBackoffMaxMs, policy.retryBackoffMs * 2 ** Math.min(attempt - 1, 30));
   return ceiling / 2 + (ceiling / 2) * rng();
 }
+
+/** A record the cluster will never take, whoever asks; anything else it says of a produce is about itself. */
+export function isRecordsFault(code: ErrorCode): boolean {
+  return ERROR_CODES[code].origin === 'record';
+}

@@ -5,7 +5,7 @@ import type { Rng } from '../base/rng.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { Breaker } from './breaker.ts';
 import { sendDeadLetter, type DeadLetterContext } from './dead-letter.ts';
-import { backoffMs, decide, type RecordFailure } from './failure-policy.ts';
+import { backoffMs, decide, isRecordsFault, type RecordFailure } from './failure-policy.ts';
 import type { BatchTicket, InFlight } from './in-flight.ts';
 import { PartitionLedger, type Receipt } from './ledger.ts';
 import { BatchReader, type PlainRecord, type Segment } from './packed-batch.ts';
@@ -252,7 +252,7 @@ export class Lane implements AssignmentToken {
     });
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
     if (this.ended) return;
-    const cluster = failures.find((failure) => failure.code !== 'record.too_large');
+    const cluster = failures.find((failure) => !isRecordsFault(failure.code));
     if (cluster !== undefined) {
       // The cluster's fault: what else of the range arrived is unsure, so none of it settles and all of it is read again.
       this.#halt(new StreamlineError(cluster.code, cluster.message));
