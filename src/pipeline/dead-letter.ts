@@ -118,5 +118,5 @@ function keptValueBytes(truncation: Truncation, recordBytesMax: number): number 
 
 /** Connect's stage names: what the operator's tooling already knows. */
 function stageOf(failure: RecordFailure): string {
-  return failure.code === 'record.too_large' ? 'TASK_PUT' : 'TRANSFORMATION';
+  return failure.code === 'record.too_large' || failure.code === 'record.rejected' ? 'TASK_PUT' : 'TRANSFORMATION';
 }

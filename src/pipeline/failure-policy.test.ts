@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRng } from '../base/rng.ts';
-import { backoffMs, decide, type RecordFailure } from './failure-policy.ts';
+import { backoffMs, decide, isRecordsFault, type RecordFailure } from './failure-policy.ts';
 import { simConfig } from './sim/sim-config.ts';
 
 const failure = (code: RecordFailure['code']): RecordFailure => ({ code, message: '', fuelUsed: 0 });
@@ -43,4 +43,10 @@ void test('the backoff doubles up to its maximum and stays within its upper half
     }
   }
   assert.notEqual(backoffMs(3, errors, rng), backoffMs(3, errors, rng), 'those that failed together part');
+});
+
+test("only what the cluster says of the record itself is the record's fault", () => {
+  assert.equal(isRecordsFault('record.too_large'), true);
+  assert.equal(isRecordsFault('record.rejected'), true);
+  assert.equal(isRecordsFault('broker.not_authorized'), false);
 });

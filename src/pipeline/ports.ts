@@ -130,7 +130,7 @@ export interface ProduceRecord {
 export interface ProduceFailure {
   /** Index of the record in its batch. */
   readonly recordIndex: number;
-  /** record.too_large: this record can never be produced. Anything else is the cluster's. */
+  /** record.*: this record can never be produced. Anything else is the cluster's. */
   readonly code: ErrorCode;
   readonly message: string;
 }

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { StreamlineError } from '../base/error.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
-import type { RecordFailure } from './failure-policy.ts';
+import { isRecordsFault, type RecordFailure } from './failure-policy.ts';
 import { packBatch, type PackedBatch, type PlainRecord } from './packed-batch.ts';
 import { KIND_FAILED, KIND_FILTERED, ResultReader } from './packed-results.ts';
 import type { AssignmentToken, Executor, RecordSink, TopicDirectory, WorkResult } from './ports.ts';
@@ -69,6 +69,6 @@ async function produceAgain(
   const failure = failures[0];
   if (failure === undefined) return { kind: 'output' };
   const { code, message } = failure;
-  if (code === 'record.too_large') return { kind: 'failed', failure: { code, message, fuelUsed } };
+  if (isRecordsFault(code)) return { kind: 'failed', failure: { code, message, fuelUsed } };
   return { kind: 'unsure', error: new StreamlineError(code, message) };
 }
