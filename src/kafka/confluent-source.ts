@@ -23,6 +23,8 @@ export interface ConfluentSourceOptions extends ClientIdentity {
   readonly connectTimeoutMs?: number;
   /** Until a commit has to be confirmed. */
   readonly commitTimeoutMs?: number;
+  /** Until the group is left; beyond that the client goes on leaving by itself. */
+  readonly closeTimeoutMs?: number;
   /** Buffers kept for reuse. */
   readonly pooledBytesMax?: number;
 }
@@ -182,8 +184,25 @@ export class ConfluentSource implements RecordSource {
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#shutDown();
+    this.#closed ??= this.#leaveInTime();
     return this.#closed;
+  }
+
+  /**
+   * A broker that accepts and never answers keeps librdkafka until its socket.timeout.ms, a minute: more than a drain may take (I8).
+   * The group then learns of the leave by the end of the session.
+   */
+  #leaveInTime(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#clock.after(this.#options.closeTimeoutMs ?? 10_000, () => {
+        this.#logger.warn(
+          { topic: this.#topic },
+          'the cluster does not answer; the consumer is left to close by itself',
+        );
+        resolve();
+      });
+      this.#shutDown().then(resolve, reject).finally(cancel);
+    });
   }
 
   async #shutDown(): Promise<void> {
