@@ -179,13 +179,14 @@ export class SidecarTransformFactory implements TransformFactory {
 
   /** The module's fault, with the line of the spec that names it. */
   #placed(config: TransformationConfig, thrown: unknown): unknown {
-    if (!(thrown instanceof StreamlineError) || thrown.origin !== 'spec' || thrown.configPath !== undefined)
+    if (!(thrown instanceof StreamlineError) || thrown.origin !== 'spec' || thrown.place !== undefined)
       return thrown;
     const [stage] = config.stages;
     if (thrown.code === 'spec.module_missing') {
       return missingModule(config, join(this.#config.paths.modules, stage.wasmModule));
     }
-    const configPath = modulePath(config);
+    const aboutModule = thrown.configPath === undefined || thrown.configPath === '/wasm_module';
+    const configPath = aboutModule ? modulePath(config) : thrown.configPath;
     return new StreamlineError(thrown.code, thrown.message, {
       place: placeOf(config, configPath),
       configPath,

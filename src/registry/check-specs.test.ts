@@ -1,0 +1,38 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseSidecarConfig } from '../spec/sidecar-config.ts';
+import { checkSpecs } from './check-specs.ts';
+
+const MODULES = join(import.meta.dirname, '..', '..', 'modules');
+
+test('a fault of the module is told with the file, line and field of the spec', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'streamline-check-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const specs = join(folder, 'specs');
+  mkdirSync(specs);
+  const spec = (name: string, ...lines: string[]): void => {
+    const text = [`name: ${name}`, `input_topic: ${name}-in`, `output_topic: ${name}-out`, ...lines].join('\n');
+    writeFileSync(join(specs, `${name}.yaml`), `${text}\n`);
+  };
+  spec('gone', 'wasm_module: transforms/no_such.wasm');
+  spec('in-chain', 'transforms:', '  - wasm_module: transforms/no_such.wasm');
+  spec('good', 'wasm_module: transforms/mask_pii.wasm', 'config: { fields_to_mask: [email] }');
+  const outcome = parseSidecarConfig('', join(folder, 'sidecar.yaml'), {
+    resolveSecret: () => undefined,
+    paths: { specs, modules: MODULES, cache: join(folder, 'cache') },
+  });
+  assert.ok('config' in outcome);
+  const report = await checkSpecs(outcome.config);
+  assert.deepEqual(
+    report.specs.map(({ name, type }) => [name, type]),
+    [['good', 'map']],
+  );
+  const told = report.errors.map(({ code, place, configPath }) => [code, place, configPath]);
+  assert.deepEqual(told.toSorted(), [
+    ['spec.module_missing', `${join(specs, 'gone.yaml')}:4:14`, '/wasm_module'],
+    ['spec.module_missing', `${join(specs, 'in-chain.yaml')}:5:18`, '/transforms/0/wasm_module'],
+  ]);
+});
