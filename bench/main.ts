@@ -2,8 +2,10 @@
  * `npm run bench -- engine|e2e [--json FILE] [--quick] [--rounds N] [--records N]`: the figures of bench/README.md, measured on
  * this machine. Nothing here decides whether a test passes.
  */
+import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { ClusterUnavailable } from '../integration/cluster/cluster.ts';
+import { NODE_ARGUMENTS } from '../src/catalog/compilation-mode.ts';
 import { printTable, say, writeRows, type Row } from './rows.ts';
 
 const USAGE = `usage: npm run bench -- engine|e2e [options]
@@ -78,4 +80,15 @@ async function run(): Promise<number> {
   return 0;
 }
 
-process.exit(await run());
+/** The engine under the flags of the sidecar as it is shipped, which are for the command line only. */
+function underShippedFlags(): Promise<number> {
+  const child = spawn(process.execPath, [...NODE_ARGUMENTS, ...process.argv.slice(1)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+const shipped = NODE_ARGUMENTS.every((argument) => process.execArgv.includes(argument));
+process.exit(await (shipped ? run() : underShippedFlags()));

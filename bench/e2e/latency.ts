@@ -101,7 +101,12 @@ interface Seconds {
 }
 
 /** Latencies from produce to arrival, of what was sent after the warm-up. */
-async function latencies(context: E2eContext, input: string, output: string, seconds: Seconds): Promise<number[]> {
+export async function latencies(
+  context: E2eContext,
+  input: string,
+  output: string,
+  seconds: Seconds,
+): Promise<number[]> {
   const { bootstrap, partitions } = context;
   const reader = new ArrivalReader(bootstrap);
   await reader.start(output, partitions);

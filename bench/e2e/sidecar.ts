@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { Subject } from './subject.ts';
 import { builtProgram } from '../../scripts/built.ts';
+import { Subject } from './subject.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -27,7 +27,15 @@ export interface SidecarSetUp {
   readonly limits?: Readonly<Record<string, number>>;
 }
 
-/** The real sidecar, from its sources, on specs of its own. */
+let built: readonly string[] | undefined;
+
+/** Built once: every round of a run is to measure the same program. */
+function sidecarProgram(): readonly string[] {
+  built ??= builtProgram('streamline-sidecar');
+  return built;
+}
+
+/** The real sidecar, as it is shipped, on specs of its own. */
 export function startSidecar(setUp: SidecarSetUp): Subject {
   const specs = join(setUp.folder, setUp.run, 'specs');
   mkdirSync(specs, { recursive: true });
@@ -54,6 +62,5 @@ export function startSidecar(setUp: SidecarSetUp): Subject {
   writeFileSync(file, stringify(sidecar));
   const profile =
     setUp.profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', setUp.profileDir, '--cpu-prof-interval=500'];
-  const program = builtProgram('streamline-sidecar');
-  return new Subject(process.execPath, [...profile, ...program, 'run', '--config', file, '--specs', specs]);
+  return new Subject(process.execPath, [...profile, ...sidecarProgram(), 'run', '--config', file, '--specs', specs]);
 }
