@@ -90,3 +90,11 @@ test('topics are checked before anyone joins', async () => {
   assert.equal(await checkTopics(admin, needs, true), 4);
   assert.equal(admin.topics.get('out.dlq'), 4);
 });
+
+test('topics.partitions holds for every topic that is created, and changes none that is there', async () => {
+  const admin = new FakeAdmin();
+  admin.topics.set('in', 4);
+  admin.topics.set('out', 5);
+  assert.equal(await checkTopics(admin, needs, true, 7), 4);
+  assert.deepEqual([admin.topics.get('out'), admin.topics.get('out.dlq')], [5, 7]);
+});

@@ -10,9 +10,15 @@ export type TopicAdmin = Pick<KafkaAdmin, 'partitionCount' | 'createTopic'>;
 /**
  * Before the group is joined: the input topic exists, the output and dead-letter topics exist or are created.
  * @param create topics.create of the sidecar's configuration
+ * @param partitionsOfCreated topics.partitions; the input topic's number unless given
  * @returns the input topic's partitions
  */
-export async function checkTopics(admin: TopicAdmin, needs: TopicNeeds, create: boolean): Promise<number> {
+export async function checkTopics(
+  admin: TopicAdmin,
+  needs: TopicNeeds,
+  create: boolean,
+  partitionsOfCreated?: number,
+): Promise<number> {
   const partitions = await admin.partitionCount(needs.inputTopic);
   if (partitions === undefined) {
     throw new StreamlineError('broker.topic_missing', `the input topic ${needs.inputTopic} does not exist`, {
@@ -21,8 +27,9 @@ export async function checkTopics(admin: TopicAdmin, needs: TopicNeeds, create: 
       suggestion: 'Create it, or correct its name: the sidecar never creates input topics.',
     });
   }
+  const created = partitionsOfCreated ?? partitions;
   if (needs.outputTopic !== undefined) {
-    const outputs = await ensureTopic(admin, needs, needs.outputTopic, '/output_topic', partitions, create);
+    const outputs = await ensureTopic(admin, needs, needs.outputTopic, '/output_topic', created, create);
     if (needs.output.partition === 'input' && outputs < partitions) {
       throw new StreamlineError(
         'broker.partition_mismatch',
@@ -37,7 +44,7 @@ export async function checkTopics(admin: TopicAdmin, needs: TopicNeeds, create: 
   }
   if (needs.errors.onFailure === 'dead_letter') {
     const path = '/errors/dead_letter_topic';
-    await ensureTopic(admin, needs, needs.errors.deadLetterTopic, path, partitions, create);
+    await ensureTopic(admin, needs, needs.errors.deadLetterTopic, path, created, create);
   }
   return partitions;
 }

@@ -91,7 +91,7 @@ export class SidecarTransformFactory implements TransformFactory {
   async edge(config: TransformationConfig): Promise<KafkaEdge> {
     const admin = await this.#connectedAdmin();
     const { topics, limits } = this.#config;
-    const partitions = await checkTopics(admin, config, topics.create);
+    const partitions = await checkTopics(admin, config, topics.create, topics.partitions);
     await admin.pinStartOffsets(config.input.groupId, config.inputTopic, partitions, config.input.start);
     const identity = { kafka: this.#config.kafka.reveal(), clientId: `streamline.${config.name}` };
     const logger = this.#log.child({ transform: config.name });
