@@ -1,0 +1,166 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parse } from 'yaml';
+import { ERROR_CODES } from '../src/base/error-code.ts';
+import { GUEST_EXPORTS } from '../src/catalog/inspect-module.ts';
+import { KNOWN_IMPORTS } from '../src/catalog/known-imports.ts';
+import { METRICS } from '../src/observe/metric-names.ts';
+import { parseSpec } from '../src/spec/parse-spec.ts';
+import { parseSidecarConfig } from '../src/spec/sidecar-config.ts';
+import { sidecarSchema } from '../src/spec/sidecar-schema.ts';
+import { specSchema } from '../src/spec/spec-schema.ts';
+
+const ROOT = dirname(import.meta.dirname);
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+const README = read('README.md');
+const DOCUMENTS = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  ...globSync('docs/**/*.md', { cwd: ROOT }),
+];
+
+/** Rows of the README's tables whose first cell is code that `wanted` accepts: cells without their backticks. */
+function rows(document: string, wanted: RegExp): string[][] {
+  return document
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(' | ')
+        .map((cell) => cell.trim().replaceAll('`', '')),
+    )
+    .filter(([first = '']) => wanted.test(first));
+}
+
+/** `a.b.c` of every leaf of an object. */
+function leaves(value: unknown, path = ''): Map<string, unknown> {
+  if (typeof value !== 'object' || value === null) return new Map([[path, value]]);
+  return new Map(
+    Object.entries(value).flatMap(([name, part]) => [...leaves(part, path === '' ? name : `${path}.${name}`)]),
+  );
+}
+
+test('every YAML block of the README is a spec or a sidecar.yaml that is taken', () => {
+  const blocks = [...README.matchAll(/(<!-- sidecar\.yaml -->\n)?( *)```yaml\n([\s\S]*?)```/g)];
+  assert.ok(blocks.length >= 4);
+  for (const [, sidecar, indent = '', text = ''] of blocks) {
+    const yaml = text.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
+    const isSidecar = sidecar !== undefined || README.includes(`<!-- sidecar.yaml -->\n${indent}\`\`\`yaml\n${text}`);
+    const outcome = isSidecar
+      ? parseSidecarConfig(yaml, 'README.md', { resolveSecret: () => 'secret' })
+      : parseSpec(yaml, 'README.md');
+    assert.ok('config' in outcome, 'errors' in outcome ? outcome.errors.map((e) => e.describe()).join('\n') : '');
+  }
+});
+
+test('every relative link of the documents leads somewhere, sections included', () => {
+  const slug = (heading: string): string =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-');
+  for (const document of DOCUMENTS) {
+    for (const [, target = ''] of read(document).matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
+      const [file = '', section] = target.split('#');
+      const path = file === '' ? document : join(dirname(document), file);
+      assert.ok(existsSync(join(ROOT, path)), `${document} links to ${target}`);
+      if (section === undefined) continue;
+      const slugs = [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slug(heading));
+      assert.ok(slugs.includes(section), `${document} links to ${target}: there are ${slugs.join(', ')}`);
+    }
+  }
+});
+
+test('every file the documents name exists', () => {
+  for (const document of DOCUMENTS) {
+    for (const [, file = ''] of read(document).matchAll(
+      /`((?:src|scripts|integration|examples|specs|schema|bench|docs)\/[\w./-]+)`/g,
+    )) {
+      assert.ok(existsSync(join(ROOT, file)), `${document} names ${file}`);
+    }
+  }
+});
+
+test('the README lists every limit with the default it has', () => {
+  const defaults = leaves(sidecarSchema.parse({}));
+  const limits = [...defaults.keys()].filter((field) => field.startsWith('limits.'));
+  const listed = rows(README, /^limits\./);
+  assert.deepEqual(listed.map(([field]) => field).toSorted(), limits.toSorted());
+  for (const [field = '', , value] of listed) assert.equal(value, String(defaults.get(field)), field);
+});
+
+test('the README lists the fields of sidecar.yaml with their defaults', () => {
+  const defaults = leaves(sidecarSchema.parse({}));
+  for (const [field, value] of defaults) {
+    if (field.startsWith('limits.')) continue;
+    const [row] = rows(README, new RegExp(`^${field.replaceAll('.', '\\.')}$`));
+    assert.ok(row !== undefined, `${field} is not in the README`);
+    assert.match(row[1] ?? '', new RegExp(`^${String(value)}\\b`), field);
+  }
+});
+
+test('the README lists the fields of a spec with their defaults', () => {
+  const spec = { name: 'n', input_topic: 'i', output_topic: 'o', wasm_module: 'm.wasm' };
+  const defaults = leaves(specSchema.parse(spec));
+  for (const field of Object.keys(spec)) assert.ok(rows(README, new RegExp(`^${field}$`)).length > 0, field);
+  for (const [field, value] of defaults) {
+    if (field in spec) continue;
+    const [row] = rows(README, new RegExp(`^${field.replaceAll('.', '\\.')}$`));
+    assert.ok(row !== undefined, `${field} is not in the README`);
+    assert.equal(row[2], value === '' ? '""' : String(value), field);
+  }
+});
+
+test('error codes in the documents exist, and no code that can befall a record is missing', () => {
+  const named = rows(README, /^(?:guest|record|route)\.\w+$/).map(([code = '']) => code);
+  for (const document of DOCUMENTS) {
+    const prefixes = /`((?:guest|record|route|breaker|spec|config|module|broker|bug)\.[a-z_]+)`/g;
+    for (const [, code = ''] of read(document).matchAll(prefixes)) {
+      if (/\.(?:ts|json|yaml)$/.test(code)) continue;
+      assert.ok(code in ERROR_CODES, `${document} names the error ${code}`);
+    }
+  }
+  // A transform's own, told below the table; and codes that nothing raises.
+  const others = ['guest.init_failed', 'guest.init_rejected', 'guest.stuck', 'guest.closed'];
+  const silent = ['guest.output_too_large', 'record.tombstone'];
+  const all = Object.keys(ERROR_CODES).filter((code) => /^(?:guest|record|route)\./.test(code));
+  assert.deepEqual([...named, ...others, ...silent].toSorted(), all.toSorted());
+});
+
+test('the README lists the metrics there are', () => {
+  const named = rows(README, /^streamline_/).map(([name]) => name);
+  assert.deepEqual(
+    named.toSorted(),
+    Object.values(METRICS)
+      .map(({ name }) => name)
+      .toSorted(),
+  );
+});
+
+test('docs/abi.md lists what a guest may export and import', () => {
+  const abi = read('docs/abi.md');
+  for (const [name, { params, results }] of Object.entries(GUEST_EXPORTS)) {
+    const signature = `(${params.join(', ')}) -> ${results.length === 1 ? results.join('') : '()'}`;
+    assert.ok(abi.includes(`| \`${name}\` | \`${signature}\` |`), `${name} ${signature}`);
+  }
+  for (const name of Object.keys(KNOWN_IMPORTS.streamline)) assert.ok(abi.includes(`\`streamline.${name}\``), name);
+});
+
+test('the README justifies each dependency and no other', () => {
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+  const section = README.slice(README.indexOf('## Dependencies'), README.indexOf('For development'));
+  const named = [...section.matchAll(/^\| (@?[a-z][\w/@-]*) \| \S/gm)]
+    .map(([, name]) => name)
+    .filter((name) => name !== 'package');
+  assert.deepEqual(named.toSorted(), Object.keys(dependencies).toSorted());
+});
+
+test('docker-compose.yml is YAML', () => {
+  const { services } = parse(read('docker-compose.yml')) as { services: Record<string, unknown> };
+  assert.ok('redpanda' in services);
+});
