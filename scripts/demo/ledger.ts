@@ -73,7 +73,7 @@ export class DemoLedger {
 
   judge(): Verdict {
     const faults: Record<Fault, string[]> = {
-      ...{ lost: [], duplicated: [], misplaced: [], altered: [], outOfOrder: [], unmasked: [] },
+      ...{ unmasked: [], lost: [], duplicated: [], misplaced: [], altered: [], outOfOrder: [] },
     };
     const personal = this.#personalValues();
     for (const [id, fed] of this.#fed) {

@@ -34,7 +34,9 @@ export class SidecarProcess {
       ...['--modules', join(root, 'modules')],
       ...['--config', join(folder, 'sidecar.yaml')],
     ];
-    this.#child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    // Somebody who has it switched off still wants to see the demo.
+    const env = { ...process.env, STREAMLINE_WASM_TRANSFORMS: 'on' };
+    this.#child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#exit = new Promise((resolve) => {
       const settle = (code: number): void => {
         this.#exitCode ??= code;
