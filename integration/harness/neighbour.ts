@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
 import { createTopic, PlainProducer, type RecordToProduce } from '../cluster/client.ts';
 import { Ledger } from './ledger.ts';
 import type { SidecarHome } from './sidecar-home.ts';
@@ -22,7 +23,8 @@ export class Neighbour {
     this.name = name;
   }
 
-  static async create(bootstrap: string, home: SidecarHome): Promise<Neighbour> {
+  /** Its records stop flowing with the test, at the latest. */
+  static async create(t: TestContext, bootstrap: string, home: SidecarHome): Promise<Neighbour> {
     const name = uniqueName('neighbour');
     await createTopic(bootstrap, name, 2);
     const spec = {
@@ -30,7 +32,9 @@ export class Neighbour {
       ...{ wasm_module: 'transforms/mask_pii.wasm', config: { fields_to_mask: ['email'] } },
     };
     home.writeSpec(`${name}.yaml`, specText(spec));
-    return new Neighbour(bootstrap, name);
+    const neighbour = new Neighbour(bootstrap, name);
+    t.after(() => neighbour.end());
+    return neighbour;
   }
 
   /** Produces batch after batch until `end`. */
