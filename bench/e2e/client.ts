@@ -1,7 +1,8 @@
+import type { ListOffsetsResult } from '@confluentinc/kafka-javascript/types/rdkafka.d.ts';
+import { createTopic } from '../../integration/cluster/client.ts';
 import { RdKafka } from '../../src/kafka/client.ts';
 
 const REQUEST_MS_MAX = 20_000;
-const RETRY_MS = 100;
 
 type Done<T> = (error: unknown, value?: T) => void;
 
@@ -30,54 +31,40 @@ const TOPIC_CONFIG = { 'file.delete.delay.ms': '1000' };
 
 /** Makes, deletes and measures topics; light enough to run beside what is measured. */
 export class TopicClient {
+  readonly #bootstrap: string;
   readonly #admin: ReturnType<typeof RdKafka.AdminClient.create>;
-  readonly #consumer: InstanceType<typeof RdKafka.KafkaConsumer>;
 
-  private constructor(bootstrap: string) {
+  constructor(bootstrap: string) {
+    this.#bootstrap = bootstrap;
     this.#admin = RdKafka.AdminClient.create({ 'bootstrap.servers': bootstrap });
-    this.#consumer = new RdKafka.KafkaConsumer({ 'bootstrap.servers': bootstrap, 'group.id': 'bench-watch' }, {});
   }
 
-  static async open(bootstrap: string): Promise<TopicClient> {
-    const client = new TopicClient(bootstrap);
-    await connected(client.#consumer);
-    return client;
-  }
-
-  async create(topic: string, partitions: number): Promise<void> {
-    const request = { topic, num_partitions: partitions, replication_factor: 1, config: TOPIC_CONFIG };
-    await promise<void>((done) => this.#admin.createTopic(request, REQUEST_MS_MAX, done));
-    await this.endOffset(topic, partitions);
+  /**
+   * Returns once other clients see its leaders: this one, asked too early, would remember for half a minute that there is no such
+   * topic.
+   */
+  create(topic: string, partitions: number): Promise<void> {
+    return createTopic(this.#bootstrap, topic, partitions, TOPIC_CONFIG);
   }
 
   async delete(topic: string): Promise<void> {
     await promise<void>((done) => this.#admin.deleteTopic(topic, REQUEST_MS_MAX, done));
   }
 
-  /** Records in the topic: its high watermarks, summed. A topic that was just made has no leaders for a moment. */
+  /** Records in the topic: its end offsets, summed. */
   async endOffset(topic: string, partitions: number): Promise<number> {
-    const deadline = performance.now() + REQUEST_MS_MAX;
-    for (;;) {
-      try {
-        return await this.#endOffset(topic, partitions);
-      } catch (error) {
-        if (performance.now() > deadline) throw error;
-        await new Promise((resolve) => void setTimeout(resolve, RETRY_MS));
-      }
-    }
-  }
-
-  async #endOffset(topic: string, partitions: number): Promise<number> {
-    const ends = Array.from({ length: partitions }, (_, partition) =>
-      promise<{ highOffset: number }>((done) =>
-        this.#consumer.queryWatermarkOffsets(topic, partition, REQUEST_MS_MAX, done),
-      ),
+    const latest = RdKafka.OffsetSpec.LATEST;
+    const wanted = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: latest }));
+    const ends = await promise<readonly ListOffsetsResult[]>((done) =>
+      this.#admin.listOffsets(wanted, { timeout: REQUEST_MS_MAX }, done),
     );
-    return (await Promise.all(ends)).reduce((sum, { highOffset }) => sum + highOffset, 0);
+    return ends.reduce((sum, { offset, error }) => {
+      if (offset < 0) throw new Error(`no end offset of ${topic}: ${error?.message ?? 'unknown'}`);
+      return sum + offset;
+    }, 0);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#admin.disconnect();
-    await disconnected(this.#consumer);
   }
 }

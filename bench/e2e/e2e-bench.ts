@@ -44,7 +44,7 @@ export async function e2eBench(options: BenchOptions): Promise<Row[]> {
   const { bootstrap } = cluster;
   const id = String(process.pid);
   const input = `bench-input-${id}`;
-  const topics = await TopicClient.open(bootstrap);
+  const topics = new TopicClient(bootstrap);
   const { profileDir } = options;
   const context = { bootstrap, id, topics, input, partitions: PARTITIONS, records, folder, profileDir };
   const rows: Row[] = [];
@@ -71,7 +71,7 @@ export async function e2eBench(options: BenchOptions): Promise<Row[]> {
     }
     await topics.delete(input);
   } finally {
-    await topics.close();
+    topics.close();
     await cluster.stop();
     rmSync(folder, { recursive: true, force: true });
   }

@@ -4,8 +4,8 @@ import type { Subject } from './subject.ts';
 
 const SAMPLE_MS = 100;
 const STALL_MS_MAX = 60_000;
-/** What is before and after is starting and ending: joining a group, compiling, the last flush. */
-const STEADY_FROM = 0.1;
+/** What is before and after is starting and ending: joining a group, compilers (the JVM's most of all), the last flush. */
+const STEADY_FROM = 0.3;
 const STEADY_TO = 0.9;
 
 export interface Sample {
@@ -47,7 +47,7 @@ export async function watchCopy(
   }
 }
 
-/** Pure: the rate between a tenth and nine tenths of the records. */
+/** Pure: the rate between three and nine tenths of the records. */
 export function steadyRate(samples: readonly Sample[], records: number): SteadyRate {
   const from = at(samples, records * STEADY_FROM);
   const to = at(samples, records * STEADY_TO);
