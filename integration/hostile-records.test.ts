@@ -11,6 +11,8 @@ import { Sidecar, sidecarHome } from './harness/sidecar.ts';
 
 /* Every way a guest may go wrong with a record (integration/guests/verdicts.ts), through the real sidecar. */
 
+/** Each order more than once: long enough for a neighbour to notice. */
+const ROUNDS = 4;
 const LOG_LINES_PER_SECOND = 100;
 
 /** One record in front of a bad one and two behind it; `count` answers how many records its instance has seen. */
@@ -34,7 +36,8 @@ function planFor(file: string): Plan {
   const cases: Case[] = [];
   const add = (order: string): number =>
     records.push({ key: `k${records.length}`, value: recordValue(order, records.length, { n: 1000 }) }) - 1;
-  for (const verdict of RECORD_VERDICTS.filter((one) => one.file === file)) {
+  const verdicts = RECORD_VERDICTS.filter((one) => one.file === file);
+  for (const verdict of Array.from({ length: ROUNDS }, () => verdicts).flat()) {
     const ids = { before: add(''), bad: add(verdict.order), count: add('count'), after: add('') };
     const fate: Fate = verdict.outcome === 'filtered' ? 'dropped' : verdict.outcome;
     cases.push({ file, order: verdict.order, fate, ids, freshInstance: verdict.freshInstance });
