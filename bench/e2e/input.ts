@@ -25,7 +25,7 @@ function inputRecord(pick: Pick, index: number): InputRecord {
     `{"event_id":"evt-${String(index).padStart(8, '0')}","type":"${type}","account":${pick.int(1, 9)}${pick.digits(15)},` +
     `"name":"${name}","email":"user.${pick.digits(4)}@example.com","phone":"+1-555-${pick.digits(3)}-${pick.digits(4)}",` +
     `"ssn":"9${pick.digits(2)}-${pick.digits(2)}-${pick.digits(4)}","city":"${pick.of(['Berlin', 'São Paulo', 'Austin'])}",` +
-    `"balance":${pick.int(1, 9000)}.${pick.digits(2)},"at":"2026-03-01T00:00:00.${pick.digits(3)}Z"}`;
+    `"device":"${pick.of(['ios', 'android', 'web'])}","balance":${pick.int(1, 9000)}.${pick.digits(2)},"at":"2026-03-01T00:00:00.${pick.digits(3)}Z"}`;
   return { key: Buffer.from(`user-${pick.digits(6)}`), value: Buffer.from(value) };
 }
 

@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generate, type Mix, type SampleTopic } from '../../examples/data/generate.ts';
 import { ModuleCatalog } from '../../src/catalog/module-catalog.ts';
-import type { BatchRunnerSource } from './source.ts';
+import { prepareArtefact } from '../../src/catalog/prepare-artefact.ts';
+import { FUEL_PER_MS } from '../../src/catalog/prepared-module.ts';
 import type { GuestConfig } from '../../src/guest/guest-config.ts';
 import { packBatch, type PackedBatch, type PlainRecord } from '../../src/pipeline/packed-batch.ts';
 import { parseSpec } from '../../src/spec/parse-spec.ts';
+import type { BatchRunnerSource } from './source.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const MODULES = join(root, 'modules', 'transforms');
@@ -35,10 +37,22 @@ export async function prepareGuest(module: string, configJson = '{}', timeoutMs 
   }
 }
 
+/** A module that is no file. Blocks while it compiles. */
+export function prepareBytes(bytes: Uint8Array, name: string): BatchRunnerSource {
+  const initialFuel = INIT_TIMEOUT_MS * FUEL_PER_MS;
+  const artefact = prepareArtefact({ bytes, maxMemoryMb: MEMORY_MB, initialFuel, cacheDir: undefined });
+  if ('errors' in artefact) throw artefact.errors[0];
+  const { facts, module } = artefact;
+  return { config: guestConfig(name, '{}', 10), module: { facts, module, maxMemoryMb: MEMORY_MB } };
+}
+
 /** The same guest as its author built it: no fuel, only what the engine itself costs. */
-export function withoutMeter({ config, module }: BatchRunnerSource): BatchRunnerSource {
-  const bytes = readFileSync(join(MODULES, config.transform));
+export function withoutMeter({ config, module }: BatchRunnerSource, bytes: Uint8Array<ArrayBuffer>): BatchRunnerSource {
   return { config, module: { ...module, module: new WebAssembly.Module(bytes) } };
+}
+
+export function moduleBytes(module: string): Uint8Array<ArrayBuffer> {
+  return readFileSync(join(MODULES, module));
 }
 
 function guestConfig(module: string, configJson: string, timeoutMs: number): GuestConfig {
