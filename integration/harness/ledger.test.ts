@@ -134,6 +134,16 @@ test('allows a step back for each kill, no further than what was committed', () 
   assert.deepEqual(third.orderProblems([new Map(), new Map([[0, 1]])]), []);
 });
 
+test('judges order by the last of each record where they may come again', () => {
+  assert.deepEqual(ledger({ outputs: ids('a', 'b', 'c', 'b', 'c') }).lastOrderProblems(), []);
+  assert.match(
+    ledger({ outputs: ids('a', 'b', 'c', 'b') })
+      .lastOrderProblems()
+      .join(),
+    /2 after|1 after 2/,
+  );
+});
+
 test('two inputs of one id, or one without, are no ledger', () => {
   assert.throws(() => ledger({ inputs: ids('a', 'a') }), /id a of another/);
   assert.throws(() => ledger({ inputs: [{}] }), /has no id/);

@@ -25,6 +25,12 @@ export interface LedgerRecords {
   readonly deadLetters: readonly PlainRecord[];
 }
 
+/** A record and what was written of it. */
+interface Move {
+  readonly from: PlainRecord;
+  readonly to: PlainRecord;
+}
+
 const PROBLEMS_SHOWN = 20;
 
 /**
@@ -113,17 +119,31 @@ export class Ledger {
    * committed offset on come again: `rewinds` says where the order may step back to, and how often.
    */
   orderProblems(rewinds: readonly ReadonlyMap<number, number>[] = []): string[] {
-    const problems: string[] = [];
-    const streams = new Map<string, { from: PlainRecord; to: PlainRecord }[]>();
-    for (const { input, outputs, deadLetters } of this.entries) {
-      for (const to of [...outputs, ...deadLetters]) {
-        const stream = `${input.partition} → ${to.topic}/${to.partition}`;
+    const streams = this.#streams(({ outputs, deadLetters }) => [...outputs, ...deadLetters]);
+    return [...streams].flatMap(([stream, moves]) => stepsBack(stream, moves, rewinds));
+  }
+
+  /**
+   * I3 where records may come more than once without a kill: whoever keeps the last of each must end with the newest, so the last
+   * occurrences stand in order.
+   */
+  lastOrderProblems(): string[] {
+    const streams = this.#streams(({ outputs, deadLetters }) =>
+      [outputs.at(-1), deadLetters.at(-1)].filter((last) => last !== undefined),
+    );
+    return [...streams].flatMap(([stream, moves]) => stepsBack(stream, moves, []));
+  }
+
+  #streams(written: (entry: Entry) => readonly PlainRecord[]): Map<string, Move[]> {
+    const streams = new Map<string, Move[]>();
+    for (const entry of this.entries) {
+      for (const to of written(entry)) {
+        const stream = `${entry.input.partition} → ${to.topic}/${to.partition}`;
         const moves = streams.get(stream) ?? [];
-        if (moves.push({ from: input, to }) === 1) streams.set(stream, moves);
+        if (moves.push({ from: entry.input, to }) === 1) streams.set(stream, moves);
       }
     }
-    for (const [stream, moves] of streams) problems.push(...stepsBack(stream, moves, rewinds));
-    return problems;
+    return streams;
   }
 
   assertAccounted(fateOf: (entry: Entry) => Fate, extra?: (entry: Entry) => number): void {
@@ -132,6 +152,10 @@ export class Ledger {
 
   assertOrdered(rewinds?: readonly ReadonlyMap<number, number>[]): void {
     assertNone(this.orderProblems(rewinds));
+  }
+
+  assertLastOrdered(): void {
+    assertNone(this.lastOrderProblems());
   }
 }
 
@@ -159,11 +183,7 @@ function fateProblem({ outputs, deadLetters }: Entry, fate: Fate, extra: number)
   return wanted.length > 1 + extra ? `may come ${1 + extra} times: ${found}` : undefined;
 }
 
-function stepsBack(
-  stream: string,
-  moves: readonly { from: PlainRecord; to: PlainRecord }[],
-  rewinds: readonly ReadonlyMap<number, number>[],
-): string[] {
+function stepsBack(stream: string, moves: readonly Move[], rewinds: readonly ReadonlyMap<number, number>[]): string[] {
   const problems: string[] = [];
   const left = [...rewinds];
   const written = moves.toSorted((one, other) => one.to.offset - other.to.offset);

@@ -31,8 +31,8 @@ type Producer = Parameters<typeof connectClient>[0] & {
   isConnected(): boolean;
 };
 
-/** An entry whose delivery failed and is to be tried by itself. */
-interface Suspect {
+/** One output of a job. */
+interface Entry {
   readonly job: OutputJob;
   readonly at: number;
 }
@@ -322,36 +322,43 @@ export class ConfluentSink implements RecordSink {
     });
   }
 
-  /** Gives the reported failures to their records; those that may be innocent are tried again. */
+  /**
+   * Gives the reported failures to their records. What was refused with its neighbours is tried again, and with it all that was
+   * produced after it to the same topic, taken or not: I3, an older record must not come to lie behind a newer one. So some come
+   * twice, as after a crash.
+   */
   async #sortOut(): Promise<void> {
-    const suspects: Suspect[] = [];
+    const again: Entry[] = [];
+    const disturbed = new Set<string | undefined>();
     for (const job of this.#unacknowledged) {
       for (let at = job.acknowledgedTo; at < job.at;) {
         const next = job.load(at, this.#output);
-        const failure = this.#output.present ? this.#failures.of(this.#output) : undefined;
-        if (failure !== undefined && mayBeNeighbours(failure.clientCode)) suspects.push({ job, at });
+        const { present, topic } = this.#output;
+        const failure = present ? this.#failures.of(this.#output) : undefined;
+        if (failure !== undefined && mayBeNeighbours(failure.clientCode)) disturbed.add(topic);
         else if (failure !== undefined) {
           this.#addFailure(job, this.#output.recordIndex, failure.clientCode, failure.message);
         }
+        if (present && disturbed.has(topic)) again.push({ job, at });
         at = next;
       }
     }
     this.#failures.clear();
-    await this.#singleOut(suspects);
+    await this.#tryHalves(again);
   }
 
-  /** Halves what was refused together until each refused record was refused alone. In order. */
-  async #singleOut(suspects: readonly Suspect[]): Promise<void> {
-    if (suspects.length === 0 || this.#lost !== undefined) return;
-    const middle = Math.ceil(suspects.length / 2);
-    for (const part of [suspects.slice(0, middle), suspects.slice(middle)]) {
-      if (part.length === 0) continue;
-      await this.#singleOut(await this.#tryAgain(part));
+  /** Halves until what is refused was refused alone. In order; what comes after a refused one is tried again too. */
+  async #tryHalves(entries: readonly Entry[]): Promise<void> {
+    const middle = Math.ceil(entries.length / 2);
+    for (const half of [entries.slice(0, middle), entries.slice(middle)]) {
+      if (half.length === 0 || this.#lost !== undefined) continue;
+      const firstRefused = await this.#tryAgain(half);
+      if (firstRefused >= 0) await this.#tryHalves(half.slice(firstRefused));
     }
   }
 
-  /** @returns those refused as part of a batch; a record refused alone is a failure */
-  async #tryAgain(part: readonly Suspect[]): Promise<Suspect[]> {
+  /** @returns the first one refused as part of a batch, -1 when there is none; a record refused alone is a failure */
+  async #tryAgain(part: readonly Entry[]): Promise<number> {
     for (const { job, at } of part) {
       if (job.assignment.ended) continue; // I5
       job.load(at, this.#output);
@@ -361,20 +368,21 @@ export class ConfluentSink implements RecordSink {
         job.load(at, this.#output);
         code = this.#produceOutput();
       }
-      if (code !== 0 && !this.#refused(job, code)) return [];
+      if (code !== 0 && !this.#refused(job, code)) return -1;
     }
     await this.#flushed();
-    const refused: Suspect[] = [];
-    for (const suspect of part) {
+    let firstRefused = -1;
+    for (const [i, { job, at }] of part.entries()) {
       if (this.#failures.size === 0) break;
-      suspect.job.load(suspect.at, this.#output);
+      job.load(at, this.#output);
       const failure = this.#failures.of(this.#output);
       if (failure === undefined) continue;
-      if (part.length > 1 && mayBeNeighbours(failure.clientCode)) refused.push(suspect);
-      else this.#addFailure(suspect.job, this.#output.recordIndex, failure.clientCode, failure.message);
+      if (part.length === 1 || !mayBeNeighbours(failure.clientCode)) {
+        this.#addFailure(job, this.#output.recordIndex, failure.clientCode, failure.message);
+      } else if (firstRefused < 0) firstRefused = i;
     }
     this.#failures.clear();
-    return refused;
+    return firstRefused;
   }
 
   #trouble(error: ClientError): void {

@@ -1,0 +1,63 @@
+import type { TestContext } from 'node:test';
+import { committedOffsets, createTopic, produceAll, type RecordToProduce } from '../cluster/client.ts';
+import { Ledger } from './ledger.ts';
+import { Sidecar, sidecarHome } from './sidecar.ts';
+import type { Settings, SidecarHome } from './sidecar-home.ts';
+import { specText, uniqueName, withIds } from './spec.ts';
+
+export interface RigOptions {
+  readonly records: readonly RecordToProduce[];
+  readonly spec: Readonly<Record<string, unknown>>;
+  readonly settings?: Settings;
+  /** Of the input topic. */
+  readonly partitions?: number;
+}
+
+/** One transform with its topics: `NAME` → `NAME.out`, dead letters in `NAME.dlq`. */
+export class Rig {
+  readonly name: string;
+  readonly home: SidecarHome;
+  readonly out: string;
+  readonly dlq: string;
+  readonly #bootstrap: string;
+
+  private constructor(bootstrap: string, name: string, home: SidecarHome) {
+    this.#bootstrap = bootstrap;
+    this.name = name;
+    this.home = home;
+    this.out = `${name}.out`;
+    this.dlq = `${name}.dlq`;
+  }
+
+  /** The input is full and the spec written; nothing runs yet. */
+  static async create(t: TestContext, bootstrap: string, options: RigOptions): Promise<Rig> {
+    const { records, spec, settings = {}, partitions = 1 } = options;
+    const rig = new Rig(bootstrap, uniqueName('rig'), sidecarHome(t, bootstrap, settings));
+    await createTopic(bootstrap, rig.name, partitions);
+    await produceAll(bootstrap, rig.name, withIds(records));
+    rig.deploy(spec);
+    return rig;
+  }
+
+  deploy(spec: Readonly<Record<string, unknown>>): void {
+    const own = { name: this.name, input_topic: this.name, output_topic: this.out, input: { start: 'earliest' } };
+    this.home.writeSpec('spec.yaml', specText({ ...own, ...spec }));
+  }
+
+  start(): Promise<Sidecar> {
+    return Sidecar.start(this.home);
+  }
+
+  get group(): string {
+    return `streamline.${this.name}`;
+  }
+
+  /** Partition → committed offset. */
+  committed(): Promise<Map<number, number>> {
+    return committedOffsets(this.#bootstrap, this.group, this.name);
+  }
+
+  ledger(outputs: readonly string[] = [this.out], deadLetters: readonly string[] = [this.dlq]): Promise<Ledger> {
+    return Ledger.read(this.#bootstrap, { input: this.name, outputs, deadLetters });
+  }
+}
