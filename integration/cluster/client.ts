@@ -228,6 +228,22 @@ export async function committedOffsets(bootstrap: string, group: string, topic: 
   }
 }
 
+export async function partitionCount(bootstrap: string, topic: string): Promise<number> {
+  return (await partitionLeaders(bootstrap, topic)).length;
+}
+
+export async function topicNames(bootstrap: string): Promise<string[]> {
+  const producer = await connectedProducer(bootstrap);
+  try {
+    const { topics } = await settled<kafka.Metadata>((done) =>
+      producer.getMetadata({ allTopics: true, timeout: REQUEST_MS_MAX }, done),
+    );
+    return topics.map(({ name }) => name);
+  } finally {
+    await disconnected(producer);
+  }
+}
+
 /** Groups the cluster knows: those with members or committed offsets. */
 export async function groupIds(bootstrap: string): Promise<string[]> {
   const admin = AdminClient.create({ 'bootstrap.servers': bootstrap });

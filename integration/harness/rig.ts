@@ -1,5 +1,5 @@
 import type { TestContext } from 'node:test';
-import { committedOffsets, createTopic, produceAll, type RecordToProduce } from '../cluster/client.ts';
+import { committedOffsets, createTopic, produceAll, topicNames, type RecordToProduce } from '../cluster/client.ts';
 import { Ledger } from './ledger.ts';
 import { Sidecar, sidecarHome } from './sidecar.ts';
 import type { Settings, SidecarHome } from './sidecar-home.ts';
@@ -20,6 +20,7 @@ export class Rig {
   readonly out: string;
   readonly dlq: string;
   readonly #bootstrap: string;
+  #produced = 0;
 
   private constructor(bootstrap: string, name: string, home: SidecarHome) {
     this.#bootstrap = bootstrap;
@@ -34,9 +35,21 @@ export class Rig {
     const { records, spec, settings = {}, partitions = 1 } = options;
     const rig = new Rig(bootstrap, uniqueName('rig'), sidecarHome(t, bootstrap, settings));
     await createTopic(bootstrap, rig.name, partitions);
-    await produceAll(bootstrap, rig.name, withIds(records));
+    if (records.length > 0) await rig.produce(records);
     rig.deploy(spec);
     return rig;
+  }
+
+  /** More records; ids go on where they ended. */
+  async produce(records: readonly RecordToProduce[]): Promise<void> {
+    await produceAll(this.#bootstrap, this.name, withIds(records, this.#produced));
+    this.#produced += records.length;
+  }
+
+  /** Those of the topics that exist. */
+  async existing(topics: readonly string[]): Promise<string[]> {
+    const known = new Set(await topicNames(this.#bootstrap));
+    return topics.filter((topic) => known.has(topic));
   }
 
   deploy(spec: Readonly<Record<string, unknown>>): void {
