@@ -27,7 +27,7 @@ export class InThreadExecutor implements Executor {
   constructor(source: GuestSource, onLog: (log: GuestLog) => void, resultBytesInitial = RESULT_BYTES_INITIAL) {
     this.#source = source;
     this.#onLog = onLog;
-    this.#buffers = new BufferPool(resultBytesInitial, 2);
+    this.#buffers = new BufferPool(resultBytesInitial);
   }
 
   /** Makes the guest. Rejects with guest.init_failed or guest.init_rejected. */

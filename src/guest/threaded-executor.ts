@@ -75,7 +75,7 @@ export class ThreadedExecutor implements Executor {
     this.#clock = clock;
     this.#onLog = onLog;
     this.parallelism = limits.instances + 1;
-    this.#buffers = new BufferPool(RESULT_BYTES_INITIAL, this.parallelism + 1);
+    this.#buffers = new BufferPool(RESULT_BYTES_INITIAL);
     this.#stuck = new StuckLedger(limits.stuckThreadsMax);
     this.#events = {
       ready: (slot) => this.#ready(slot),
