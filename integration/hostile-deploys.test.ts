@@ -28,7 +28,6 @@ clusterTest(
       home.writeSpec(`${name}.yaml`, specText({ ...spec, input: { start: 'earliest' } }));
     }
     const neighbour = await Neighbour.create(t, bootstrap, home);
-    neighbour.begin();
     const sidecar = Sidecar.launch(home);
     await sidecar.listening();
     const livez = new LivezWatch(t, sidecar);

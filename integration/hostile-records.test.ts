@@ -64,7 +64,6 @@ clusterTest(
     }
     const neighbour = await Neighbour.create(t, bootstrap, home);
     const sidecar = await Sidecar.start(home);
-    neighbour.begin();
     const livez = new LivezWatch(t, sidecar);
     for (const { name, plan } of runs) await sidecar.settles(name, plan.records.length, 120_000);
     const answers = await livez.end();

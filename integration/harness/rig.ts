@@ -20,9 +20,12 @@ export class Rig {
   readonly out: string;
   readonly dlq: string;
   readonly #bootstrap: string;
+  readonly #settings: Settings;
+  #specText = '';
   #produced = 0;
 
-  private constructor(bootstrap: string, name: string, home: SidecarHome) {
+  private constructor(bootstrap: string, name: string, home: SidecarHome, settings: Settings) {
+    this.#settings = settings;
     this.#bootstrap = bootstrap;
     this.name = name;
     this.home = home;
@@ -33,7 +36,7 @@ export class Rig {
   /** The input is full and the spec written; nothing runs yet. */
   static async create(t: TestContext, bootstrap: string, options: RigOptions): Promise<Rig> {
     const { records, spec, settings = {}, partitions = 1 } = options;
-    const rig = new Rig(bootstrap, uniqueName('rig'), sidecarHome(t, bootstrap, settings));
+    const rig = new Rig(bootstrap, uniqueName('rig'), sidecarHome(t, bootstrap, settings), settings);
     await createTopic(bootstrap, rig.name, partitions);
     if (records.length > 0) await rig.produce(records);
     rig.deploy(spec);
@@ -52,9 +55,17 @@ export class Rig {
     return topics.filter((topic) => known.has(topic));
   }
 
+  /** Another home with the same spec: a second sidecar in the same group. */
+  twin(t: TestContext): SidecarHome {
+    const home = sidecarHome(t, this.#bootstrap, this.#settings);
+    home.writeSpec('spec.yaml', this.#specText);
+    return home;
+  }
+
   deploy(spec: Readonly<Record<string, unknown>>): void {
     const own = { name: this.name, input_topic: this.name, output_topic: this.out, input: { start: 'earliest' } };
-    this.home.writeSpec('spec.yaml', specText({ ...own, ...spec }));
+    this.#specText = specText({ ...own, ...spec });
+    this.home.writeSpec('spec.yaml', this.#specText);
   }
 
   start(): Promise<Sidecar> {
