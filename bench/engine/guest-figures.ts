@@ -68,7 +68,7 @@ function total(reports: readonly LoopReport[]): { records: number; outputBytes: 
 }
 
 /**
- * The same guest with and without its meter, in turns: how much longer a record takes, 0.1 = 10 %. The figure is the worst of three: a
+ * The same guest with and without its meter, in turns: how much more CPU time a record takes, 0.1 = 10 %. The figure is the worst of three: a
  * loop as tight as they come, eight instructions over registers (compute), and real work byte after byte (mask).
  */
 export async function meteringOverhead(timing: Timing): Promise<Row[]> {
@@ -97,11 +97,11 @@ async function overheadOf(
   for (let round = 0; round < timing.rounds; round += 1) {
     const withMeter = await metered.run(timing.roundMs);
     const without = await bare.run(timing.roundMs);
-    ratios.push(withMeter.elapsedMs / withMeter.records / (without.elapsedMs / without.records));
+    ratios.push(withMeter.cpuMs / withMeter.records / (without.cpuMs / without.records));
   }
   await metered.close();
   await bare.close();
   const overhead = median(ratios) - 1;
-  say(`  metering, ${name}: ${shown(overhead * 100)} % more time a record`);
+  say(`  metering, ${name}: ${shown(overhead * 100)} % more CPU time a record`);
   return overhead;
 }

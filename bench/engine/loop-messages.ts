@@ -15,6 +15,8 @@ export interface LoopReport {
   readonly records: number;
   readonly failed: number;
   readonly elapsedMs: number;
+  /** Of this thread. */
+  readonly cpuMs: number;
   /** Of packed results, with 40 to 48 bytes a record that are ours. */
   readonly outputBytes: number;
   /** Records by latencyBucket. */

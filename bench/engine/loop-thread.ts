@@ -21,8 +21,14 @@ runner.open();
 let result = new SharedArrayBuffer(1024 * 1024);
 let batchId = 0;
 
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 function loop({ durationMs }: LoopOrder): LoopReport {
   const before = control.latencies.slice();
+  const cpuBefore = threadCpuMs();
   const began = performance.now();
   const deadline = began + durationMs;
   let records = 0;
@@ -41,9 +47,10 @@ function loop({ durationMs }: LoopOrder): LoopReport {
     }
   } while (performance.now() < deadline);
   const elapsedMs = performance.now() - began;
+  const cpuMs = threadCpuMs() - cpuBefore;
   runner.log.take();
   const latencies = control.latencies.map((count, i) => count - (before[i] ?? 0));
-  return { records, failed, elapsedMs, outputBytes, latencies };
+  return { records, failed, elapsedMs, cpuMs, outputBytes, latencies };
 }
 
 port.on('message', (order: LoopOrder) => port.postMessage(loop(order)));
