@@ -179,9 +179,10 @@ export class SidecarTransformFactory implements TransformFactory {
 
   /** The module's fault, with the line of the spec that names it. */
   #placed(config: TransformationConfig, thrown: unknown): unknown {
-    if (!(thrown instanceof StreamlineError) || thrown.origin !== 'spec' || thrown.place !== undefined)
-      return thrown;
+    if (!(thrown instanceof StreamlineError) || thrown.origin !== 'spec') return thrown;
     const [stage] = config.stages;
+    // The catalog knows the module only; which spec names it is known here.
+    if (thrown.place !== undefined && thrown.place !== stage.wasmModule) return thrown;
     if (thrown.code === 'spec.module_missing') {
       return missingModule(config, join(this.#config.paths.modules, stage.wasmModule));
     }
