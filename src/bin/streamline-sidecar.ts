@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --no-wasm-inlining
+#!/usr/bin/env -S node --no-wasm-inlining --max-semi-space-size=8
 import './thread-pool.ts';
 import { Command } from 'commander';
 import { ERROR_CODES } from '../base/error-code.ts';
