@@ -168,7 +168,7 @@ clusterTest(
     const sidecar = await rig.start();
     // A commit is far off: what is committed at the end, the drain has committed.
     let stopping: Promise<number> | undefined;
-    await readAll(bootstrap, rig.out, { until: 1000, onReached: () => (stopping = sidecar.stop()) });
+    await readAll(bootstrap, rig.out, { until: 1000, onReached: () => void (stopping = sidecar.stop()) });
     const tookMs = await stopping!;
     assert.ok(tookMs < DRAIN_MS, `it took ${Math.round(tookMs)} ms`);
     const produced = await flow.end();
