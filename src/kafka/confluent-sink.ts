@@ -70,7 +70,6 @@ export class ConfluentSink implements RecordSink {
   /** With entries produced and not acknowledged, in order. */
   readonly #unacknowledged = new Set<OutputJob>();
   readonly #failures = new DeliveryFailures();
-  #queuedBytes = 0;
   #cycle: Promise<void> | undefined;
   #cancelTimer: (() => void) | undefined;
   #turn: NodeJS.Immediate | undefined;
@@ -83,10 +82,6 @@ export class ConfluentSink implements RecordSink {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = new ClientLog(options.logger, this.#clock, options.clientId, redactor(options.kafka));
-  }
-
-  get queuedBytes(): number {
-    return this.#queuedBytes;
   }
 
   async start(failed: (error: StreamlineError) => void): Promise<void> {
@@ -139,7 +134,7 @@ export class ConfluentSink implements RecordSink {
   }
 
   async #shutDown(timeoutMs: number): Promise<void> {
-    if (this.#queuedBytes > 0) {
+    if (this.#waiting.length > 0 || this.#unacknowledged.size > 0) {
       const idle = new Promise<void>((resolve) => {
         this.#idle = resolve;
       });
@@ -167,7 +162,6 @@ export class ConfluentSink implements RecordSink {
       return;
     }
     this.#waiting.push(job);
-    this.#queuedBytes += job.bytes;
     this.#pump();
   }
 
@@ -256,7 +250,6 @@ export class ConfluentSink implements RecordSink {
   #drop(job: OutputJob, error: StreamlineError): void {
     job.at = job.end;
     this.#unacknowledged.delete(job);
-    this.#queuedBytes -= job.bytes;
     job.reject(error);
   }
 
@@ -287,7 +280,6 @@ export class ConfluentSink implements RecordSink {
 
   #settle(job: OutputJob): void {
     this.#unacknowledged.delete(job);
-    this.#queuedBytes -= job.bytes;
     job.resolve();
   }
 
@@ -411,7 +403,6 @@ export class ConfluentSink implements RecordSink {
     const jobs = new Set([...this.#unacknowledged, ...this.#waiting]);
     this.#unacknowledged.clear();
     this.#waiting.length = 0;
-    this.#queuedBytes = 0;
     for (const job of jobs) job.reject(error);
     this.#idle?.();
   }

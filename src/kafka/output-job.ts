@@ -49,8 +49,6 @@ export interface OutputJob {
   /** Entries librdkafka took. */
   produced: number;
   readonly end: number;
-  /** For back-pressure; an estimate from above. */
-  readonly bytes: number;
   readonly assignment: AssignmentToken;
   readonly failures: ProduceFailure[];
   /** Reads the entry at `at` and returns where the next one is. */
@@ -82,7 +80,6 @@ export class RangeJob implements OutputJob {
   acknowledgedTo: number;
   produced = 0;
   readonly end: number;
-  readonly bytes: number;
   readonly assignment: AssignmentToken;
   readonly failures: ProduceFailure[] = [];
   readonly resolve: () => void;
@@ -106,7 +103,6 @@ export class RangeJob implements OutputJob {
     this.at = startByte;
     this.acknowledgedTo = startByte;
     this.end = endByte;
-    this.bytes = estimateBytes(range);
     this.assignment = range.assignment;
     this.resolve = () => resolve(this.failures);
     this.reject = reject;
@@ -170,21 +166,12 @@ function view(buffer: SharedArrayBuffer, at: number, length: number): Uint8Array
   return length < 0 ? null : new Uint8Array(buffer, at, length);
 }
 
-/** Entries hold what the guest wrote; what they take from the input is at most their share of the batch. */
-function estimateBytes({ batch, result, startByte, endByte }: OutputRange): number {
-  const rangeBytes = endByte - startByte;
-  const resultBytes = result.segments.reduce((sum, segment) => sum + segment.endByte - segment.startByte, 0);
-  const share = resultBytes > 0 ? Math.min(1, rangeBytes / resultBytes) : 1;
-  return rangeBytes + Math.ceil(batch.byteLength * share);
-}
-
 /** One record built on the main thread. */
 export class RecordJob implements OutputJob {
   at = 0;
   acknowledgedTo = 0;
   produced = 0;
   readonly end = RESULT_ENTRY_BYTES;
-  readonly bytes: number;
   readonly assignment: AssignmentToken;
   readonly failures: ProduceFailure[] = [];
   readonly resolve: () => void;
@@ -198,7 +185,6 @@ export class RecordJob implements OutputJob {
   ) {
     this.#record = record;
     this.assignment = record.assignment;
-    this.bytes = RESULT_ENTRY_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0);
     this.resolve = () => resolve(this.failures);
     this.reject = reject;
   }

@@ -1,7 +1,7 @@
-import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import { toStreamlineError } from '../base/error.ts';
 import type { SourceHandlers } from '../pipeline/ports.ts';
 import { RD, type ClientError, type ClientTopicPartition, type ConsumerExtras } from './client.ts';
-import { codeOf } from './client-error.ts';
+import { codeOf, toBrokerError } from './client-error.ts';
 import type { Logger } from './log.ts';
 
 /** What the rebalancer does to the client. */
@@ -64,8 +64,8 @@ export class Rebalancer {
 
   #enqueue(step: () => Promise<void>): void {
     this.#chain = this.#chain.then(step).catch((thrown: unknown) => {
-      const error = thrown instanceof StreamlineError ? thrown : toStreamlineError(thrown);
-      if (!this.#closing) this.#logger.error({ error: error.toJSON() }, 'rebalance step failed');
+      // librdkafka still waits for the answer: a member that goes on would hold its partitions and read none of them.
+      if (!this.#closing) this.#handlers.failed(toBrokerError(thrown, 'broker.client', 'a rebalance was not answered'));
     });
   }
 
@@ -84,14 +84,12 @@ export class Rebalancer {
     for (const partition of numbers) this.active[partition] = true;
     if (this.#cooperative) this.#client.incrementalAssign(partitions);
     else this.#client.assign([...partitions]);
-    this.#logger.info({ partitions: numbers }, 'partitions assigned');
   }
 
   async #revoke(partitions: readonly ClientTopicPartition[], lost: boolean): Promise<void> {
     this.#deactivate(partitions);
     const numbers = partitions.map(({ partition }) => partition);
     if (!this.#closing && numbers.length > 0) {
-      this.#logger.info({ partitions: numbers, lost }, lost ? 'partitions lost' : 'partitions revoked');
       try {
         if (lost) this.#handlers.lost(numbers);
         else await Promise.race([this.#handlers.revoked(numbers), this.#closed]);

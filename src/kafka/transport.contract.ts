@@ -165,7 +165,6 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
       const other = sink.produce(passThrough(numbered(1, 0, 1_000), topic));
       token.ended = true;
       assert.deepEqual(await Promise.all([first, waiting, other]), [[], [], []]);
-      assert.equal(sink.queuedBytes, 0);
       const source = await joined(transport, topic, group(), watch());
       const values = (await readRecords(source, 51)).map((record) => text(record.value));
       assert.deepEqual(values, [...Array.from({ length: 50 }, (_, i) => `v${i}`), 'v1000']);
@@ -199,7 +198,6 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
         { partition: 0, offset: 4, timestampMs: 1_700_000_000_005, key: null, value: null, headers: [] },
       ];
       assert.deepEqual(await sink.produce(passThrough(sent, topic)), []);
-      assert.equal(sink.queuedBytes, 0);
       const source = await joined(transport, topic, group(), watch());
       const plain = (record: PlainRecord): object => ({
         ...record,
@@ -271,7 +269,6 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
       const topic = await transport.createTopic(1);
       const sink = await started({ queueRecordsMax: 50 });
       const ranges = Array.from({ length: 10 }, (_, i) => sink.produce(passThrough(numbered(100, 0, i * 100), topic)));
-      assert.ok(sink.queuedBytes > 0);
       sink.hurry();
       assert.deepEqual((await Promise.all(ranges)).flat(), []);
       const source = await joined(transport, topic, group(), watch());

@@ -68,6 +68,7 @@ export class Pipeline {
   readonly #notReading = new Set<number>();
   /** Partitions not read for now: there is no room. Stays paused until there is, as a client drops what it prefetched. */
   readonly #parked = new Set<number>();
+  /** Grows with every assignment. */
   #epoch = 0;
   #executing = 0;
   #stopping = false;
@@ -177,6 +178,10 @@ export class Pipeline {
   }
   get inFlightBytes(): number {
     return this.#inFlight.bytes;
+  }
+  /** The group has given this member its share, which may be none. */
+  get joined(): boolean {
+    return this.#epoch > 0;
   }
   get partitions(): number[] {
     return [...this.#lanes.keys()].sort((a, b) => a - b);

@@ -147,8 +147,6 @@ export interface RecordSink {
   produceOne(record: ProduceRecord): Promise<void>;
   /** Asks that what is queued be acknowledged as soon as possible (drain). */
   hurry(): void;
-  /** Bytes queued and not acknowledged, for back-pressure. */
-  readonly queuedBytes: number;
   /**
    * Waits for what is queued, at most `timeoutMs`, then releases; what is left is dropped and its promises reject. Idempotent.
    * While `start` is under way: start rejects, nothing stays open.

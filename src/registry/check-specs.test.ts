@@ -31,8 +31,11 @@ test('a fault of the module is told with the file, line and field of the spec', 
     [['good', 'map']],
   );
   const told = report.errors.map(({ code, place, configPath }) => [code, place, configPath]);
-  assert.deepEqual(told.toSorted(), [
-    ['spec.module_missing', `${join(specs, 'gone.yaml')}:4:14`, '/wasm_module'],
-    ['spec.module_missing', `${join(specs, 'in-chain.yaml')}:5:18`, '/transforms/0/wasm_module'],
-  ]);
+  assert.deepEqual(
+    told.toSorted((a, b) => String(a).localeCompare(String(b))),
+    [
+      ['spec.module_missing', `${join(specs, 'gone.yaml')}:4:14`, '/wasm_module'],
+      ['spec.module_missing', `${join(specs, 'in-chain.yaml')}:5:18`, '/transforms/0/wasm_module'],
+    ],
+  );
 });

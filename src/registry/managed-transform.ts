@@ -1,12 +1,13 @@
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
-import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
 import { Pipeline, type PipelineLimits, type PipelineLog } from '../pipeline/pipeline.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
 import { addTotals, emptyTotals, type TransformTotals } from './transform-totals.ts';
 
-/** Kafka Connect's states. UNASSIGNED: on its way up for the first time. */
+/** Kafka Connect's states. UNASSIGNED: on its way up, or up and not yet given its share by the group. RUNNING: it has it. */
 export type TransformState = 'UNASSIGNED' | 'RUNNING' | 'RESTARTING' | 'FAILED' | 'STOPPED';
 
 export interface ManagedOptions {
@@ -18,6 +19,8 @@ export interface ManagedOptions {
   readonly rng: Rng;
   readonly workerId: string;
   readonly log: TransformLog;
+  /** What went before under the same name, when a changed spec replaces it: its counts go on. */
+  readonly predecessor?: TransformSnapshot | undefined;
 }
 
 export interface TransformLog extends PipelineLog {
@@ -52,24 +55,39 @@ interface Running {
  * when the module, the spec or a record is. It never throws at its owner and never retries hot.
  */
 export class ManagedTransform {
-  readonly config: TransformationConfig;
+  #config: TransformationConfig;
   readonly #options: ManagedOptions;
   #state: TransformState = 'UNASSIGNED';
   #error: StreamlineError | undefined;
   #running: Running | undefined;
-  #past = emptyTotals();
-  #restarts = 0;
+  #past: TransformTotals;
+  #restarts: number;
+  /** Grows when an attempt to run ends: one that fails twice, in its start and by its pipeline, is restarted once. */
+  #attempt = 0;
   /** Failures in a row: the next pause. */
   #failures = 0;
   #startedAtMs = 0;
   #stopping = false;
+  readonly #stopAsked = Promise.withResolvers<void>();
   #cancelRestart: (() => void) | undefined;
   /** One change of state at a time. */
   #work: Promise<void> = Promise.resolve();
 
   constructor(config: TransformationConfig, options: ManagedOptions) {
-    this.config = config;
+    this.#config = config;
     this.#options = options;
+    this.#past = options.predecessor?.totals ?? emptyTotals();
+    this.#restarts = options.predecessor?.restarts ?? 0;
+  }
+
+  get config(): TransformationConfig {
+    return this.#config;
+  }
+
+  /** The same spec, read again: it may have moved to another file or line. */
+  adopt(config: TransformationConfig): void {
+    assert(config.sha256 === this.#config.sha256, 'a transform adopts no other spec');
+    this.#config = config;
   }
 
   /** Resolves when it runs or the first attempt has failed. */
@@ -77,13 +95,16 @@ export class ManagedTransform {
     return this.#enqueue(() => this.#bringUp());
   }
 
-  /** Drains, commits, leaves the group. Idempotent. */
+  /** Drains, commits, leaves the group. Idempotent. A start under way is given up at once. */
   stop(): Promise<void> {
     this.#stopping = true;
     this.#cancelRestart?.();
+    this.#stopAsked.resolve();
+    void this.#running?.pipeline.stop();
     return this.#enqueue(async () => {
       await this.#takeDown();
       this.#state = 'STOPPED';
+      this.#error = undefined;
     });
   }
 
@@ -91,10 +112,10 @@ export class ManagedTransform {
     const running = this.#running;
     const report = running?.engine.report();
     return {
-      name: this.config.name,
-      state: this.#state,
+      name: this.#config.name,
+      state: this.#state === 'RUNNING' && running?.pipeline.joined !== true ? 'UNASSIGNED' : this.#state,
       error: this.#error,
-      config: this.config,
+      config: this.#config,
       moduleSha256: running?.engine.facts?.sha256,
       partitions: running?.pipeline.partitions ?? [],
       lag: running?.edge.lag() ?? [],
@@ -109,44 +130,54 @@ export class ManagedTransform {
 
   async #bringUp(): Promise<void> {
     if (this.#stopping) return;
-    const { factory, limits, clock, rng, workerId, log } = this.#options;
+    const attempt = this.#attempt;
+    const config = this.#config;
+    const { factory, clock, log } = this.#options;
     let engine: GuestEngine | undefined;
     try {
-      engine = await factory.guest(this.config);
-      const edge = await factory.edge(this.config);
-      const pipeline = new Pipeline(
-        {
-          config: this.config,
-          limits,
-          source: edge.source,
-          sink: edge.sink,
-          executor: engine.executor,
-          topics: edge.topics,
-          clock,
-          rng,
-          moduleSha256: engine.facts?.sha256 ?? 'builtin',
-          workerId,
-          log,
-        },
-        (error) => this.#failed(error),
-      );
+      engine = await this.#unlessStopped(factory.guest(config), (late) => late.executor.close());
+      if (engine === undefined) return;
+      const edge = await this.#unlessStopped(factory.edge(config), async () => undefined);
+      if (edge === undefined) {
+        await engine.executor.close();
+        return;
+      }
+      const pipeline = this.#pipelineOf(config, engine, edge, attempt);
       this.#running = { pipeline, engine, edge };
       engine = undefined;
       await pipeline.start();
       this.#startedAtMs = clock.nowMs();
       this.#state = 'RUNNING';
       this.#error = undefined;
-      log.info({ input: this.config.inputTopic, output: this.config.outputTopic ?? '(route)' }, 'transform running');
+      log.info({ input: config.inputTopic, output: config.outputTopic ?? '(route)' }, 'transform running');
     } catch (thrown) {
       await engine?.executor.close().catch(() => undefined);
-      this.#failed(toStreamlineError(thrown));
+      this.#failed(attempt, toStreamlineError(thrown));
     }
   }
 
+  #pipelineOf(config: TransformationConfig, engine: GuestEngine, edge: KafkaEdge, attempt: number): Pipeline {
+    const { limits, clock, rng, workerId, log } = this.#options;
+    const { source, sink, topics } = edge;
+    const { executor, facts } = engine;
+    const moduleSha256 = facts?.sha256 ?? 'builtin';
+    const parts = { config, limits, source, sink, executor, topics, clock, rng, moduleSha256, workerId, log };
+    return new Pipeline(parts, (error) => this.#failed(attempt, error));
+  }
+
+  /** I8: a stop waits for no compiler and no cluster that does not answer. What comes too late is released by itself. */
+  async #unlessStopped<T>(work: Promise<T>, release: (late: T) => Promise<unknown>): Promise<T | undefined> {
+    const made = await Promise.race([work.then((value) => ({ value })), this.#stopAsked.promise]);
+    if (made !== undefined) return made.value;
+    void work.then(release).catch(() => undefined);
+    return undefined;
+  }
+
   /** Told by the pipeline or a failed start, possibly in the middle of another change: only queues the consequences. */
-  #failed(error: StreamlineError): void {
+  #failed(attempt: number, error: StreamlineError): void {
     void this.#enqueue(async () => {
-      if (this.#stopping) return;
+      if (this.#stopping || attempt !== this.#attempt) return;
+      this.#attempt += 1;
       this.#error = error;
       const restarts = isWorthRestarting(error);
       this.#state = restarts ? 'RESTARTING' : 'FAILED';

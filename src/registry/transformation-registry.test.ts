@@ -1,120 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StreamlineError } from '../base/error.ts';
-import { SimClock } from '../pipeline/sim/sim-clock.ts';
-import type { Executor, RecordSink, RecordSource, SourceHandlers } from '../pipeline/ports.ts';
-import { parseSpec } from '../spec/parse-spec.ts';
-import type { TransformationConfig } from '../spec/transformation-config.ts';
-import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
-import { TransformationRegistry } from './transformation-registry.ts';
-
-function spec(name: string, extra = ''): TransformationConfig {
-  const text = `name: ${name}\ninput_topic: ${name}-in\noutput_topic: ${name}-out\nwasm_module: builtin:pass-through\n${extra}`;
-  const outcome = parseSpec(text, `${name}.yaml`);
-  assert.ok('config' in outcome);
-  return outcome.config;
-}
-
-/** Parts that do nothing but say when they were opened and closed, and fail when told to. */
-class FakeFactory implements TransformFactory {
-  readonly events: string[] = [];
-  readonly guestFailures = new Map<string, StreamlineError>();
-  readonly edgeFailures = new Map<string, StreamlineError[]>();
-  readonly handlers = new Map<string, SourceHandlers>();
-
-  async guest(config: TransformationConfig): Promise<GuestEngine> {
-    const failure = this.guestFailures.get(config.name);
-    if (failure !== undefined) throw failure;
-    const executor: Executor = {
-      parallelism: 1,
-      execute: () => Promise.reject(new StreamlineError('bug.unexpected', 'no records here')),
-      release: () => undefined,
-      close: async () => void this.events.push(`${config.name} guest closed`),
-    };
-    const report = {
-      fuelUsed: 5,
-      latencies: [1],
-      instances: { busy: 0, idle: 1 },
-      instanceRestarts: 0,
-      stuckThreads: 0,
-      logLinesDropped: 0,
-    };
-    return { executor, facts: undefined, report: () => report };
-  }
-
-  async edge(config: TransformationConfig): Promise<KafkaEdge> {
-    const failure = this.edgeFailures.get(config.name)?.shift();
-    if (failure !== undefined) throw failure;
-    const name = config.name;
-    const source: RecordSource = {
-      start: async (handlers) => {
-        this.handlers.set(name, handlers);
-        this.events.push(`${name} joined`);
-      },
-      poll: () => new Promise((resolve) => setImmediate(() => resolve(undefined))),
-      release: () => undefined,
-      pause: () => undefined,
-      resume: () => undefined,
-      commit: async () => undefined,
-      close: async () => void this.events.push(`${name} left`),
-    };
-    const sink: RecordSink = {
-      start: async () => undefined,
-      produce: async () => [],
-      produceOne: async () => undefined,
-      hurry: () => undefined,
-      queuedBytes: 0,
-      close: async () => undefined,
-    };
-    return { source, sink, topics: { known: () => 'ok', check: async () => undefined }, lag: () => [] };
-  }
-}
-
-function setUp(enabled = true): { registry: TransformationRegistry; factory: FakeFactory; clock: SimClock } {
-  const factory = new FakeFactory();
-  const clock = new SimClock();
-  const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const registry = new TransformationRegistry({
-    factory,
-    clock,
-    rng: () => 0.5,
-    workerId: 'w',
-    limits: {
-      pollRecordsMax: 10,
-      inFlightBatchesMax: 2,
-      inFlightBytesMax: 1000,
-      commitIntervalMs: 10,
-      drainTimeoutMs: 100,
-      recordBytesMax: 1000,
-    },
-    restartBackoffMs: 100,
-    restartBackoffMaxMs: 1000,
-    logFor: () => quiet,
-    enabled,
-  });
-  return { registry, factory, clock };
-}
-
-const states = (registry: TransformationRegistry): Record<string, string> =>
-  Object.fromEntries(registry.snapshots().map((s) => [s.name, s.state]));
-
-/** Lets promises settle, moving simulated time until `done`. */
-async function until(clock: SimClock, done: () => boolean): Promise<void> {
-  for (let i = 0; i < 10_000 && !done(); i += 1) await clock.step();
-  assert.ok(done(), 'never came to pass');
-}
-
-async function close(registry: TransformationRegistry, clock: SimClock): Promise<void> {
-  let closed = false;
-  void registry.close().then(() => (closed = true));
-  await until(clock, () => closed);
-}
-
-async function reconciled(clock: SimClock, work: Promise<void>): Promise<void> {
-  let done = false;
-  void work.then(() => (done = true));
-  await until(clock, () => done);
-}
+import type { SpecFault } from '../spec/spec-set.ts';
+import { close, reconciled, setUp, spec, states, until } from './testing/fake-factory.ts';
 
 test('what is wanted runs; what is gone leaves; what changed is replaced; the rest is left alone', async () => {
   const { registry, factory, clock } = setUp();
@@ -171,4 +59,98 @@ test('with the feature off nothing starts and no group is joined', async () => {
     ['a'],
   );
   await close(registry, clock);
+});
+
+const fault = (source: string): SpecFault => ({ source, error: new StreamlineError('spec.not_yaml', 'half-written') });
+
+test('I10: a running transform is not stopped because its file is half-written; it is when the file is gone', async () => {
+  const { registry, factory, clock } = setUp();
+  await reconciled(clock, registry.reconcile({ configs: [spec('a'), spec('b')], errors: [] }));
+  factory.events.length = 0;
+  await reconciled(clock, registry.reconcile({ configs: [spec('b')], errors: [fault('a.yaml')] }));
+  assert.deepEqual([states(registry), factory.events], [{ a: 'RUNNING', b: 'RUNNING' }, []]);
+  assert.equal(registry.specErrors.length, 1);
+  await reconciled(clock, registry.reconcile({ configs: [spec('a'), spec('b')], errors: [] }));
+  assert.deepEqual([states(registry), factory.events], [{ a: 'RUNNING', b: 'RUNNING' }, []]);
+  await reconciled(clock, registry.reconcile({ configs: [spec('b')], errors: [] }));
+  assert.deepEqual([states(registry), factory.events], [{ b: 'RUNNING' }, ['a left', 'a guest closed']]);
+  await close(registry, clock);
+});
+
+test('I10: a spec that moved to another file and is half-written there runs on too', async () => {
+  const { registry, factory, clock } = setUp();
+  await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
+  await reconciled(clock, registry.reconcile({ configs: [spec('a', '', 'moved.yaml')], errors: [] }));
+  await reconciled(clock, registry.reconcile({ configs: [], errors: [fault('moved.yaml')] }));
+  assert.deepEqual([states(registry), factory.events], [{ a: 'RUNNING' }, ['a joined']]);
+  await close(registry, clock);
+});
+
+test('what runs on with a wrong file keeps its name and group, and no cycle is closed behind it', async () => {
+  const { registry, factory, clock } = setUp();
+  await reconciled(clock, registry.reconcile({ configs: [spec('a'), spec('d')], errors: [] }));
+  factory.events.length = 0;
+  const sameName = spec('a', 'timeout_ms: 20\n', 'copy.yaml');
+  const sameGroup = spec('b', 'input: { group_id: streamline.a }\n');
+  const cycle = { ...spec('c'), inputTopic: spec('a').outputTopic!, outputTopic: spec('a').inputTopic };
+  // Its new version would take the group of what runs on: it is refused, and its old version runs on in turn.
+  const changed = spec('d', 'input: { group_id: streamline.a }\n');
+  const configs = [sameName, sameGroup, cycle, changed, spec('e')];
+  await reconciled(clock, registry.reconcile({ configs, errors: [fault('a.yaml')] }));
+  assert.deepEqual(states(registry), { a: 'RUNNING', d: 'RUNNING', e: 'RUNNING' });
+  assert.deepEqual(factory.events, ['e joined']);
+  assert.deepEqual(registry.specErrors.map(({ source, error }) => `${source} ${error.code}`).toSorted(), [
+    'a.yaml spec.not_yaml',
+    'b.yaml spec.conflict',
+    'c.yaml spec.cycle',
+    'copy.yaml spec.duplicate_name',
+    'd.yaml spec.conflict',
+  ]);
+  await close(registry, clock);
+});
+
+test('a transform that takes its time to leave does not keep a new one from starting', async () => {
+  const { registry, factory, clock } = setUp();
+  await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
+  const leave = Promise.withResolvers<void>();
+  factory.leaving.set('a', () => leave.promise);
+  const work = registry.reconcile({ configs: [spec('b')], errors: [] });
+  await until(clock, () => factory.events.includes('b joined'));
+  assert.ok(!factory.events.includes('a left'));
+  leave.resolve();
+  await reconciled(clock, work);
+  assert.deepEqual(states(registry), { b: 'RUNNING' });
+  await close(registry, clock);
+});
+
+test("a changed spec goes on with its predecessor's counts", async () => {
+  const { registry, clock } = setUp();
+  await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
+  await reconciled(clock, registry.reconcile({ configs: [spec('a', 'timeout_ms: 20\n')], errors: [] }));
+  assert.equal(registry.snapshots()[0]?.totals.fuelUsed, 10, 'two engines, 5 units each');
+  await close(registry, clock);
+});
+
+test('I8: a close does not wait for a start under way, and nothing starts after it', async () => {
+  const { registry, factory, clock } = setUp();
+  const compiled = Promise.withResolvers<void>();
+  factory.guestGates.set('compiles', compiled.promise);
+  factory.edgeGates.set('connects', new Promise(() => undefined));
+  const specs = { configs: [spec('compiles'), spec('connects'), spec('runs')], errors: [] };
+  const work = registry.reconcile(specs);
+  await until(clock, () => states(registry)['runs'] === 'RUNNING');
+  await close(registry, clock);
+  await work;
+  assert.deepEqual(states(registry), { compiles: 'STOPPED', connects: 'STOPPED', runs: 'STOPPED' });
+  assert.deepEqual(factory.events.toSorted(), [
+    'connects guest closed',
+    'runs guest closed',
+    'runs joined',
+    'runs left',
+  ]);
+  compiled.resolve();
+  await until(clock, () => factory.events.includes('compiles guest closed'));
+  factory.events.length = 0;
+  await reconciled(clock, registry.reconcile({ configs: [spec('late')], errors: [] }));
+  assert.deepEqual(factory.events, []);
 });

@@ -200,7 +200,6 @@ export class HandSink implements RecordSink {
   acknowledge: Promise<void> = Promise.resolve();
   startError: StreamlineError | undefined;
   startGate: Promise<void> = Promise.resolve();
-  readonly queuedBytes = 0;
   closed = false;
   failed: (error: StreamlineError) => void = () => undefined;
   readonly #closing = Promise.withResolvers<never>();

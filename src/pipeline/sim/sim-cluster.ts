@@ -91,7 +91,6 @@ export class SimMember implements RecordSource, RecordSink {
   #assigning: Promise<unknown> = Promise.resolve();
   #closed = false;
   readonly #closing = Promise.withResolvers<never>();
-  queuedBytes = 0;
   /** When the group last heard from this member; undefined before the first poll. */
   lastPollMs: number | undefined;
 
