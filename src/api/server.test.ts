@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createServer as createTcpServer } from 'node:net';
+import { connect, createServer as createTcpServer } from 'node:net';
 import { test } from 'node:test';
 import { createServer, listen, type SidecarView } from './server.ts';
 
@@ -39,4 +39,18 @@ test('a port in use is said in one line with what to do', async () => {
     configPath: '/http/port',
   });
   taken.close();
+});
+
+test('I8: a client that holds its connection open, its request half sent, does not hold up the close', async () => {
+  const server = createServer(view(true));
+  const { port } = new URL(await listen(server, { address: '127.0.0.1', port: 0 }));
+  const client = connect(Number(port), '127.0.0.1');
+  const gone = new Promise<void>((resolve) => client.on('close', () => resolve()).on('error', () => resolve()));
+  await new Promise<void>((resolve) => void client.write('GET /livez HTTP/1.1\r\nhost: x\r\n\r\n', () => resolve()));
+  await new Promise((resolve) => void client.once('data', resolve));
+  await new Promise<void>((resolve) => void client.write('GET /livez HT', () => resolve()));
+  const startMs = performance.now();
+  await server.close();
+  await gone;
+  assert.ok(performance.now() - startMs < 5_000, 'the close waited for the request timeout');
 });

@@ -24,6 +24,8 @@ export function createServer(view: SidecarView): FastifyInstance {
     requestTimeout: 10_000,
     connectionTimeout: 30_000,
     logger: false,
+    // I8: nobody who holds a connection open holds up the end.
+    forceCloseConnections: true,
   });
   server.get('/', () => ({ name: 'streamline-wasm-transforms', version: view.version }));
   server.get('/livez', () => ({ status: 'ok' }));

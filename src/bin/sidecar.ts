@@ -18,6 +18,7 @@ export class Sidecar {
   readonly #factory: SidecarTransformFactory;
   readonly #server: FastifyInstance;
   #ready = false;
+  #stopping = false;
 
   constructor(config: SidecarConfig) {
     this.#config = config;
@@ -64,13 +65,16 @@ export class Sidecar {
       const names = specs.configs.map((config) => config.name);
       this.log.warn({ transforms: names }, 'wasm_transforms is off: specs are STOPPED (feature disabled)');
     }
+    if (this.#config.features.wasmTransforms && specs.configs.length > 0) this.#factory.connectAhead();
     await this.registry.reconcile(specs);
+    if (this.#stopping) return;
     this.#ready = true;
     this.log.info({ transforms: specs.configs.length, refused: specs.errors.length }, 'sidecar ready');
   }
 
   /** I8: drains within the bound and commits. */
   async stop(): Promise<void> {
+    this.#stopping = true;
     this.#ready = false;
     await this.registry.close();
     await this.#factory.close();

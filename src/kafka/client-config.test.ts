@@ -38,6 +38,13 @@ test('the user may tune the rest', () => {
 
 test('no secret leaves by a message', () => {
   assert.equal(redactor(kafka)('bad hunter2 and PEMPEM at h:1'), 'bad *** and *** at h:1');
+  const odd = { 'sasl.password': 123456, 'sasl.oauthbearer.assertion.private.key.passphrase': 'opensesame' };
+  assert.equal(redactor(odd)('123456 opensesame'), '*** ***');
+  assert.equal(
+    redactor({ 'ssl.key.location': '/etc/key' })('no /etc/key'),
+    'no /etc/key',
+    'where it lies is no secret',
+  );
 });
 
 test('a property librdkafka does not take is a configuration error that names it', () => {

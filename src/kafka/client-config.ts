@@ -1,4 +1,5 @@
 import { StreamlineError } from '../base/error.ts';
+import { isSecretProperty } from '../spec/kafka-settings.ts';
 
 /** librdkafka properties as the user writes them under `kafka:` in sidecar.yaml, secrets already filled in. */
 export type KafkaProperties = Readonly<Record<string, string | number | boolean>>;
@@ -23,8 +24,6 @@ const OURS = [
   'message.max.bytes',
   'test.mock.num.brokers',
 ];
-
-const SECRET = /password|secret|\.pem$|jaas|credential|token|\.key$/i;
 
 export interface ClientIdentity {
   readonly kafka: KafkaProperties;
@@ -55,7 +54,8 @@ export function bootstrapOf(kafka: KafkaProperties): string {
 /** Takes the values of secret properties out of any text on its way to a log or an error. */
 export function redactor(kafka: KafkaProperties): (text: string) => string {
   const secrets = Object.entries(kafka)
-    .filter(([name, value]) => SECRET.test(name) && typeof value === 'string' && value.length > 0)
+    .filter(([name, value]) => isSecretProperty(name) && typeof value !== 'boolean' && value !== '')
+    // A password of digits alone is a number to YAML.
     .map(([, value]) => String(value));
   return (text) => secrets.reduce((result, secret) => result.replaceAll(secret, '***'), text);
 }

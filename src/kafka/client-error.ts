@@ -66,6 +66,11 @@ export function errorCodeOfClient(code: number, otherwise: ErrorCode): ErrorCode
   }
 }
 
+/** A group's coordinator moves or reads its log, as after a broker's start and before a cluster's first group: soon over. */
+export function isCoordinatorMoving(code: number): boolean {
+  return code === RD.COORDINATOR_LOADING || code === RD.COORDINATOR_NOT_AVAILABLE || code === RD.NOT_COORDINATOR;
+}
+
 /** Whether the client cannot go on by itself: a new one is needed, or a person. Anything else it retries. */
 export function endsClient(code: number): boolean {
   switch (code) {

@@ -5,7 +5,7 @@ import type { OutputRange, ProduceFailure, ProduceRecord, RecordSink } from '../
 import { producerConfig, redactor, type ClientIdentity } from './client-config.ts';
 import { codeOf, endsClient, toBrokerError } from './client-error.ts';
 import { RD, RdKafka, type ClientDeliveryReport, type ClientError, type NativeProducer } from './client.ts';
-import { connectClient, makeClient } from './connection.ts';
+import { connectClient, makeClient, type Connecting } from './connection.ts';
 import { DeliveryFailures, mayBeNeighbours, produceFailureCode, produceFailureMessage } from './delivery-failures.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { RangeJob, RecordJob, emptyOutput, type OutputJob } from './output-job.ts';
@@ -61,7 +61,7 @@ export class ConfluentSink implements RecordSink {
   readonly #log: ClientLog;
   #producer: Producer | undefined;
   #native: NativeProducer | undefined;
-  #connected: Promise<void> = Promise.resolve();
+  #connecting: Connecting | undefined;
   #failed: ((error: StreamlineError) => void) | undefined;
   readonly #output = emptyOutput();
 
@@ -100,7 +100,7 @@ export class ConfluentSink implements RecordSink {
       if (error) this.#failures.add({ clientCode: codeOf(error), message: error.message }, report);
     });
     const connecting = connectClient(producer, kafka, connectTimeoutMs ?? 10_000, this.#log);
-    this.#connected = connecting.ended;
+    this.#connecting = connecting;
     await connecting.ready;
     if (this.#closed !== undefined)
       throw new StreamlineError('broker.client', 'the producer was closed while it started');
@@ -134,6 +134,7 @@ export class ConfluentSink implements RecordSink {
   }
 
   async #shutDown(timeoutMs: number): Promise<void> {
+    this.#connecting?.abandon();
     if (this.#waiting.length > 0 || this.#unacknowledged.size > 0) {
       const idle = new Promise<void>((resolve) => {
         this.#idle = resolve;
@@ -148,7 +149,7 @@ export class ConfluentSink implements RecordSink {
       new StreamlineError('broker.client', 'the producer was closed before the cluster acknowledged the record'),
     );
     // The binding crashes when a client goes away under a call of its own.
-    await this.#connected;
+    await this.#connecting?.ended;
     await this.#cycle;
     const producer = this.#producer;
     if (producer?.isConnected() === true) {

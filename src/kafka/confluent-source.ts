@@ -7,7 +7,7 @@ import type { TopicName } from '../spec/transformation-config.ts';
 import { consumerConfig, redactor, type ClientIdentity } from './client-config.ts';
 import { clientErrorOf, codeOf, endsClient, toBrokerError } from './client-error.ts';
 import { RdKafka, type ClientError, type ClientMessage, type ClientTopicPartition } from './client.ts';
-import { connectClient, makeClient } from './connection.ts';
+import { connectClient, makeClient, type Connecting } from './connection.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { packMessages } from './message-packer.ts';
 import { Rebalancer, type RebalanceClient } from './rebalancer.ts';
@@ -62,9 +62,9 @@ export class ConfluentSource implements RecordSource {
   #rebalancer: Rebalancer | undefined;
   /** Set while the consumer runs, taken when it fails: told once. */
   #failed: SourceHandlers['failed'] | undefined;
-  #connected: Promise<void> = Promise.resolve();
+  #connecting: Connecting | undefined;
   /** Next offset to hand out, by partition. */
-  readonly #positions: number[] = [];
+  readonly #positions: (number | undefined)[] = [];
   #polling = false;
   #consuming: Promise<unknown> = Promise.resolve();
   readonly #commits = new Set<Promise<unknown>>();
@@ -97,10 +97,14 @@ export class ConfluentSource implements RecordSource {
     this.#consumer = consumer;
     // The client waits this long for each message of a consume, not for the first one only: never let it wait (poll).
     consumer.setDefaultConsumeTimeout(0);
-    this.#rebalancer = new Rebalancer(consumer, handlers, this.#logger, () => this.#consumeIdle());
+    const assigned = (partitions: readonly number[]): void => {
+      for (const partition of partitions) this.#positions[partition] = undefined;
+      handlers.assigned(partitions);
+    };
+    this.#rebalancer = new Rebalancer(consumer, { ...handlers, assigned }, this.#logger, () => this.#consumeIdle());
     consumer.on('event.error', (error) => this.#trouble(error));
     const connecting = connectClient(consumer, kafka, connectTimeoutMs ?? 10_000, this.#log);
-    this.#connected = connecting.ended;
+    this.#connecting = connecting;
     await connecting.ready;
     this.#failed = (error) => handlers.failed(error);
     if (this.#closed !== undefined)
@@ -206,10 +210,11 @@ export class ConfluentSource implements RecordSource {
   }
 
   async #shutDown(): Promise<void> {
+    this.#connecting?.abandon();
     this.#wake?.();
     await this.#rebalancer?.close();
     // The binding crashes when a client goes away under a call of its own.
-    await this.#connected;
+    await this.#connecting?.ended;
     await this.#consuming;
     await Promise.allSettled(this.#commits);
     const consumer = this.#consumer;
@@ -241,8 +246,21 @@ export class ConfluentSource implements RecordSource {
     const active = this.#rebalancer?.active;
     if (messages.length === 0 || active === undefined) return undefined;
     const batch = packMessages(messages, active, this.#pool.take);
-    for (const segment of batch?.segments ?? []) this.#positions[segment.partition] = segment.lastOffset + 1;
+    for (const { partition, firstOffset, lastOffset } of batch?.segments ?? []) {
+      this.#assertForward(partition, firstOffset);
+      this.#positions[partition] = lastOffset + 1;
+    }
     return batch;
+  }
+
+  /** Within one assignment librdkafka goes back only when the log did: nothing counted so far holds for what is there now. */
+  #assertForward(partition: number, offset: number): void {
+    const position = this.#positions[partition];
+    if (position === undefined || offset >= position) return;
+    throw new StreamlineError(
+      'broker.client',
+      `the offsets of ${this.#topic} [${partition}] went back from ${position} to ${offset}: the topic was made anew or cut off`,
+    );
   }
 
   #signal(): void {

@@ -4,8 +4,17 @@ import { RD, type ClientError } from './client.ts';
 import { bootstrapOf, redactor, type KafkaProperties } from './client-config.ts';
 import type { ClientLog } from './log.ts';
 
+export interface MetadataOptions {
+  readonly topic?: string;
+  readonly allTopics: boolean;
+  readonly timeout: number;
+}
+
+type MetadataDone = (error: ClientError | null | undefined, metadata: never) => void;
+
 /** The part of a client of any kind that connecting needs. */
 interface Connectable {
+  getMetadata(options: MetadataOptions, done: MetadataDone): unknown;
   connect(
     options: { allTopics: boolean; timeout: number },
     done: (error: ClientError | null | undefined) => void,
@@ -33,6 +42,33 @@ export interface Connecting {
   readonly ready: Promise<void>;
   /** Resolves when the client is done trying. Before that it must not be disconnected: the binding does not survive it. */
   readonly ended: Promise<void>;
+  /** Nobody waits any more: it ends soon, and `ready` rejects unless it has resolved. */
+  abandon(): void;
+}
+
+/**
+ * The client asks for metadata once and holds a thread until the answer or the end of the time. Asked in parts it can be told to give
+ * up in between (I8); they grow, for a cluster far away needs more than the first.
+ */
+const ASK_MS_FIRST = 500;
+
+function askInParts(client: Connectable, isWanted: () => boolean): void {
+  const ask = client.getMetadata.bind(client);
+  client.getMetadata = (options, done) => {
+    const part = (leftMs: number, partMs: number): unknown =>
+      ask({ ...options, timeout: Math.min(partMs, leftMs) }, (error, metadata) => {
+        const more = error && leftMs > partMs && isWanted() && isPassing(codeOf(error));
+        if (more) part(leftMs - partMs, partMs * 2);
+        else done(error, metadata);
+      });
+    // Of the connection only; who asks later asks as the client does.
+    client.getMetadata = ask;
+    return part(options.timeout, ASK_MS_FIRST);
+  };
+}
+
+function isPassing(code: number): boolean {
+  return code === RD.TIMED_OUT || code === RD.TRANSPORT;
 }
 
 /** Connects within `timeoutMs`. A refused password is told at once rather than when the time is up. */
@@ -48,6 +84,8 @@ export function connectClient(
   const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
+  let wanted = true;
+  askInParts(client, () => wanted);
   const ready = new Promise<void>((resolve, reject) => {
     let settled = false;
     let reason = '';
@@ -78,7 +116,7 @@ export function connectClient(
       }
     });
   });
-  return { ready, ended };
+  return { ready, ended, abandon: () => (wanted = false) };
 }
 
 function connectError(code: number, bootstrap: string, reason: string): StreamlineError {

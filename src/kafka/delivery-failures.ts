@@ -98,7 +98,7 @@ const messages = new Map<number, string>([
   [RD.INVALID_TIMESTAMP, "the record's timestamp is outside of what the topic takes"],
   [RD.UNKNOWN_TOPIC, 'the topic does not exist'],
   [RD.UNKNOWN_TOPIC_OR_PART, 'the topic does not exist'],
-  [RD.UNKNOWN_PARTITION, 'the topic has no such partition'],
+  [RD.UNKNOWN_PARTITION, 'the topic has no such partition, or was deleted'],
   [RD.TOPIC_AUTHORIZATION_FAILED, 'not authorised to write to the topic'],
 ]);
 

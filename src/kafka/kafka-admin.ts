@@ -5,7 +5,7 @@ import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
 import { adminConfig, bootstrapOf, consumerConfig, redactor, type ClientIdentity } from './client-config.ts';
 import { codeOf, toBrokerError } from './client-error.ts';
 import { RD, RdKafka, promised, type ClientError } from './client.ts';
-import { connectClient, makeClient } from './connection.ts';
+import { connectClient, makeClient, type Connecting } from './connection.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { pinStartOffsets, type OffsetClient } from './start-offset.ts';
 
@@ -40,7 +40,6 @@ interface Metadata {
 }
 
 type MetadataClient = Parameters<typeof connectClient>[0] & {
-  getMetadata(options: { topic?: string; allTopics: boolean; timeout: number }, done: Done<Metadata>): unknown;
   disconnect(flushTimeoutMs: number, done: () => void): unknown;
   isConnected(): boolean;
 };
@@ -65,7 +64,7 @@ export class KafkaAdmin {
   #client: MetadataClient | undefined;
   #requests: AdminRequests | undefined;
   #hasController = true;
-  #connected: Promise<void> = Promise.resolve();
+  readonly #connecting = new Set<Connecting>();
   readonly #underWay = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
@@ -87,7 +86,7 @@ export class KafkaAdmin {
     this.#client = client;
     client.on('event.error', (error) => this.#log.trouble(`admin ${codeOf(error)}`, error.message));
     const connecting = connectClient(client, kafka, connectTimeoutMs ?? 10_000, this.#log);
-    this.#connected = connecting.ended;
+    this.#connecting.add(connecting);
     await connecting.ready;
     const requests = RdKafka.AdminClient.createFrom(client as never) as unknown as AdminRequests;
     this.#requests = requests;
@@ -139,7 +138,11 @@ export class KafkaAdmin {
   }
 
   /** See pinStartOffsets in start-offset.ts. Uses a consumer of its own that never joins. */
-  async pinStartOffsets(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void> {
+  pinStartOffsets(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void> {
+    return this.#tracked(this.#pin(groupId, topic, partitions, start));
+  }
+
+  async #pin(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void> {
     const { kafka, clientId, connectTimeoutMs, logger } = this.#options;
     const identity = { kafka, clientId: `${clientId}-pin` };
     type Pinner = OffsetClient &
@@ -149,12 +152,14 @@ export class KafkaAdmin {
       () => new RdKafka.KafkaConsumer(consumerConfig(identity, groupId, {})) as unknown as Pinner,
     );
     const connecting = connectClient(client, kafka, connectTimeoutMs ?? 10_000, this.#log);
+    this.#connecting.add(connecting);
     try {
       await connecting.ready;
       const numbers = Array.from({ length: partitions }, (_, partition) => partition);
-      await pinStartOffsets(client, topic, numbers, start, this.#timeoutMs, logger);
+      await pinStartOffsets(client, topic, numbers, start, this.#timeoutMs, logger, this.#clock);
     } finally {
       await connecting.ended;
+      this.#connecting.delete(connecting);
       if (client.isConnected()) await new Promise<void>((resolve) => void client.disconnect(() => resolve()));
     }
   }
@@ -165,7 +170,8 @@ export class KafkaAdmin {
   }
 
   async #shutDown(): Promise<void> {
-    await this.#connected;
+    for (const connecting of this.#connecting) connecting.abandon();
+    await Promise.all([...this.#connecting].map(({ ended }) => ended));
     await Promise.allSettled(this.#underWay);
     const client = this.#client;
     if (client?.isConnected() === true) {
@@ -185,14 +191,20 @@ export class KafkaAdmin {
     if (requests === undefined || this.#closed !== undefined) {
       throw new StreamlineError('broker.client', `${doing}: not connected to ${bootstrapOf(this.#options.kafka)}`);
     }
-    const request = promised<T>((done) => call(requests, done));
-    this.#underWay.add(request);
     try {
-      return await request;
+      return await this.#tracked(promised<T>((done) => call(requests, done)));
     } catch (thrown) {
       throw toBrokerError(thrown, 'broker.client', doing);
+    }
+  }
+
+  /** A close waits for it. */
+  async #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
     } finally {
-      this.#underWay.delete(request);
+      this.#underWay.delete(work);
     }
   }
 }

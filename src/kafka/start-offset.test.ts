@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
+import { SimClock } from '../pipeline/sim/sim-clock.ts';
+import { RD } from './client.ts';
 import { silentLogger } from './log.ts';
 import { commitOffsets, pinStartOffsets, startOffset, type OffsetClient } from './start-offset.ts';
 
@@ -61,8 +63,40 @@ test('pins what has no commit, once', async () => {
 test('a group with members is left alone', async () => {
   const group = new FakeGroup();
   group.hasMembers = true;
-  assert.deepEqual(await pinStartOffsets(group, topic, [0], { at: 'latest' }, 100, silentLogger), []);
-  assert.equal(group.offsets.size, 0);
+  group.offsets.set(0, 7);
+  assert.deepEqual(await pinStartOffsets(group, topic, [0, 1], { at: 'latest' }, 100, silentLogger), []);
+  assert.deepEqual(group.offsets, new Map([[0, 7]]));
+});
+
+test('a start whose commit was lost does not join: it would begin at the beginning', async () => {
+  const group = new FakeGroup();
+  group.hasMembers = true;
+  await assert.rejects(pinStartOffsets(group, topic, [0, 1], { at: 'latest' }, 100, silentLogger), {
+    code: 'broker.commit_failed',
+    retriable: true,
+  });
+});
+
+test("a coordinator that moves is waited for, as long as a request may take: a cluster's first group finds one", async () => {
+  const group = new FakeGroup();
+  const answer = group.committed;
+  let refusals = 3;
+  group.committed = (partitions, timeoutMs, done) => {
+    if (refusals-- > 0) done({ message: 'Broker: Not coordinator', code: RD.NOT_COORDINATOR }, []);
+    else answer(partitions, timeoutMs, done);
+  };
+  const clock = new SimClock();
+  const pin = pinStartOffsets(group, topic, [0], { at: 'latest' }, 1_000, silentLogger, clock);
+  await clock.advance(1_000);
+  assert.deepEqual(await pin, [{ partition: 0, offset: 90 }]);
+
+  refusals = Infinity;
+  const hopeless = assert.rejects(pinStartOffsets(group, topic, [0], { at: 'latest' }, 1_000, silentLogger, clock), {
+    code: 'broker.client',
+    message: 'cannot read the committed offsets of in: Broker: Not coordinator',
+  });
+  await clock.advance(2_000);
+  await hopeless;
 });
 
 test('a commit that the coordinator drops is not believed', async () => {

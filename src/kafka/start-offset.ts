@@ -1,12 +1,16 @@
+import { sleep, systemClock, type Clock } from '../base/clock.ts';
+import { StreamlineError } from '../base/error.ts';
 import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
 import type { ClientError, ClientTopicPartition } from './client.ts';
 import { promised } from './client.ts';
-import { clientErrorOf, codeOf, toBrokerError } from './client-error.ts';
+import { clientErrorOf, codeOf, isCoordinatorMoving, toBrokerError } from './client-error.ts';
 import type { Logger } from './log.ts';
 
 /** Special times of a ListOffsets request (KIP-79). */
 const LATEST_MS = -1;
 const EARLIEST_MS = -2;
+/** Between two questions to a coordinator that is on the move. */
+const COORDINATOR_PAUSE_MS = 200;
 
 type Offset = ClientTopicPartition & { readonly offset: number };
 type Done<T> = (error: ClientError | null | undefined, value: T) => void;
@@ -55,8 +59,9 @@ export async function pinStartOffsets(
   start: StartOffset,
   timeoutMs: number,
   logger: Logger,
+  clock: Clock = systemClock,
 ): Promise<readonly { readonly partition: number; readonly offset: number }[]> {
-  const missing = await uncommitted(client, topic, partitions, timeoutMs);
+  const missing = await uncommitted(client, topic, partitions, timeoutMs, clock);
   if (missing.length === 0) return [];
   const timeMs = start.at === 'timestamp' ? start.timestampMs : undefined;
   const [earliest, latest, atTime] = await Promise.all([
@@ -78,6 +83,12 @@ export async function pinStartOffsets(
     logger.info({ topic, start, partitions: pinned.length }, 'start offsets pinned');
     return pinned;
   }
+  // Whoever refuses has members, and the first of them pinned before it joined. Else the commit was lost, and to join without it would
+  // start at the beginning, whatever the spec says.
+  const unpinned = await uncommitted(client, topic, partitions, timeoutMs, clock);
+  if (unpinned.length === partitions.length) {
+    throw new StreamlineError('broker.commit_failed', `the group's coordinator took no start offsets of ${topic}`);
+  }
   logger.debug({ topic, partitions: refused }, 'start offsets left to the member that runs already');
   return pinned.filter(({ partition }) => !refused.includes(partition));
 }
@@ -87,15 +98,23 @@ async function uncommitted(
   topic: TopicName,
   partitions: readonly number[],
   timeoutMs: number,
+  clock: Clock,
 ): Promise<number[]> {
   const asked = partitions.map((partition) => ({ topic, partition }));
-  const answer = await promised<Partial<Offset>[]>((done) => client.committed(asked, timeoutMs, done)).catch(
-    (thrown: unknown) => {
-      throw toBrokerError(thrown, 'broker.client', `cannot read the committed offsets of ${topic}`);
-    },
-  );
-  const committed = new Set(answer.filter(({ offset }) => offset !== undefined && offset >= 0).map((o) => o.partition));
-  return partitions.filter((partition) => !committed.has(partition));
+  const giveUpMs = clock.nowMs() + timeoutMs;
+  for (;;) {
+    try {
+      const answer = await promised<Partial<Offset>[]>((done) => client.committed(asked, timeoutMs, done));
+      const has = answer.filter(({ offset }) => offset !== undefined && offset >= 0);
+      const committed = new Set(has.map(({ partition }) => partition));
+      return partitions.filter((partition) => !committed.has(partition));
+    } catch (thrown) {
+      if (!isCoordinatorMoving(codeOf(clientErrorOf(thrown))) || clock.nowMs() > giveUpMs) {
+        throw toBrokerError(thrown, 'broker.client', `cannot read the committed offsets of ${topic}`);
+      }
+      await sleep(clock, COORDINATOR_PAUSE_MS);
+    }
+  }
 }
 
 async function offsetsAt(

@@ -19,13 +19,18 @@ import { placeOf } from '../spec/spec-place.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
 
+interface Connection {
+  readonly client: KafkaAdmin;
+  readonly ready: Promise<void>;
+}
+
 /** The parts as a sidecar has them: modules from its directory, guests in threads, the cluster of its configuration. */
 export class SidecarTransformFactory implements TransformFactory {
   readonly #config: SidecarConfig;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #catalog: ModuleCatalog;
-  #admin: Promise<KafkaAdmin> | undefined;
+  #admin: Connection | undefined;
 
   constructor(config: SidecarConfig, clock: Clock, log: Logger) {
     this.#config = config;
@@ -122,8 +127,12 @@ export class SidecarTransformFactory implements TransformFactory {
 
   async close(): Promise<void> {
     await this.#catalog.close();
-    const admin = await this.#admin?.catch(() => undefined);
-    await admin?.close();
+    await this.#admin?.client.close();
+  }
+
+  /** Begins to connect while modules still compile. What comes of it is told by the first `edge`. */
+  connectAhead(): void {
+    void this.#connectedAdmin().catch(() => undefined);
   }
 
   #guestConfig(config: TransformationConfig): GuestConfig {
@@ -148,27 +157,27 @@ export class SidecarTransformFactory implements TransformFactory {
   }
 
   /** One admin client for all transforms; one that could not connect is not kept. */
-  #connectedAdmin(): Promise<KafkaAdmin> {
+  async #connectedAdmin(): Promise<KafkaAdmin> {
     this.#admin ??= this.#connectAdmin();
-    return this.#admin;
+    const { client, ready } = this.#admin;
+    await ready;
+    return client;
   }
 
-  async #connectAdmin(): Promise<KafkaAdmin> {
-    const admin = new KafkaAdmin({
+  #connectAdmin(): Connection {
+    const client = new KafkaAdmin({
       kafka: this.#config.kafka.reveal(),
       clientId: 'streamline.admin',
       logger: this.#log,
       clock: this.#clock,
       replicationFactor: this.#config.topics.replicationFactor,
     });
-    try {
-      await admin.start();
-      return admin;
-    } catch (thrown) {
+    const ready = client.start().catch(async (thrown: unknown) => {
       this.#admin = undefined;
-      await admin.close();
+      await client.close();
       throw thrown;
-    }
+    });
+    return { client, ready };
   }
 
   #checked(config: TransformationConfig, module: PreparedModule | undefined): PreparedModule | undefined {

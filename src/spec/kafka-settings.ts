@@ -43,8 +43,12 @@ export class KafkaSettings {
   }
 }
 
+/** Whether a property's value is a secret: never shown, and taken out of whatever the client says. */
+export function isSecretProperty(name: string): boolean {
+  return SECRET_NAME.test(name) && !HARMLESS_NAME.test(name);
+}
+
 function shown(name: string, { value, raw }: KafkaSetting): KafkaValue {
-  if (SECRET_NAME.test(name) && !HARMLESS_NAME.test(name))
-    return raw !== undefined && isOneReference(raw) ? raw : REDACTED;
+  if (isSecretProperty(name)) return raw !== undefined && isOneReference(raw) ? raw : REDACTED;
   return raw ?? value;
 }
