@@ -5,13 +5,15 @@ import type { OutputRange, ProduceFailure, ProduceRecord, RecordSink } from '../
 import { producerConfig, redactor, type ClientIdentity } from './client-config.ts';
 import { codeOf, endsClient, toBrokerError } from './client-error.ts';
 import { RD, RdKafka, type ClientDeliveryReport, type ClientError, type NativeProducer } from './client.ts';
-import { connectClient, makeClient, type Connecting } from './connection.ts';
+import { connectClient, forgetClient, makeClient, type Connecting } from './connection.ts';
 import { DeliveryFailures, mayBeNeighbours, produceFailureCode, produceFailureMessage } from './delivery-failures.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { RangeJob, RecordJob, emptyOutput, type OutputJob } from './output-job.ts';
 
 export interface ConfluentSinkOptions extends ClientIdentity {
   readonly logger: Logger;
+  /** A topic that exists, to ask about when connecting. */
+  readonly knownTopic?: string;
   /** Largest record, bytes (limits.record_bytes). */
   readonly recordBytesMax: number;
   readonly clock?: Clock;
@@ -86,7 +88,7 @@ export class ConfluentSink implements RecordSink {
 
   async start(failed: (error: StreamlineError) => void): Promise<void> {
     assert(this.#producer === undefined && this.#closed === undefined, 'a sink starts once');
-    const { kafka, recordBytesMax, queueBytesMax, queueRecordsMax, connectTimeoutMs } = this.#options;
+    const { kafka, recordBytesMax, queueBytesMax, queueRecordsMax, connectTimeoutMs, knownTopic } = this.#options;
     const config = producerConfig(this.#options, {
       recordBytesMax,
       // A record above the bound would wait for room for ever.
@@ -99,7 +101,7 @@ export class ConfluentSink implements RecordSink {
     producer.on('delivery-report', (error, report) => {
       if (error) this.#failures.add({ clientCode: codeOf(error), message: error.message }, report);
     });
-    const connecting = connectClient(producer, kafka, connectTimeoutMs ?? 10_000, this.#log);
+    const connecting = connectClient(producer, kafka, connectTimeoutMs ?? 10_000, this.#log, knownTopic);
     this.#connecting = connecting;
     await connecting.ready;
     if (this.#closed !== undefined)
@@ -155,6 +157,7 @@ export class ConfluentSink implements RecordSink {
     if (producer?.isConnected() === true) {
       await new Promise<void>((resolve) => void producer.disconnect(0, () => resolve()));
     }
+    if (producer !== undefined) forgetClient(producer);
   }
 
   #enqueue(job: OutputJob): void {

@@ -7,7 +7,7 @@ import type { TopicName } from '../spec/transformation-config.ts';
 import { consumerConfig, redactor, type ClientIdentity } from './client-config.ts';
 import { clientErrorOf, codeOf, endsClient, toBrokerError } from './client-error.ts';
 import { RdKafka, type ClientError, type ClientMessage, type ClientTopicPartition } from './client.ts';
-import { connectClient, makeClient, type Connecting } from './connection.ts';
+import { connectClient, forgetClient, makeClient, type Connecting } from './connection.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { packMessages } from './message-packer.ts';
 import { Rebalancer, type RebalanceClient } from './rebalancer.ts';
@@ -50,6 +50,19 @@ export interface PartitionLag {
 
 const NO_MESSAGES: readonly ClientMessage[] = [];
 
+/** All that the client's callbacks hold on to: it keeps them for ever, and a closed source must not stay with them. */
+interface CallbackLink {
+  rebalance?: Rebalancer['onEvent'] | undefined;
+  signal?: (() => void) | undefined;
+}
+
+function callbacksTo(link: CallbackLink): Record<string, unknown> {
+  return {
+    rebalance_cb: (error: ClientError, partitions: ClientTopicPartition[]) => link.rebalance?.(error, partitions),
+    queue_non_empty_cb: () => link.signal?.(),
+  };
+}
+
 /** One consumer-group member on the client's low-level API. */
 export class ConfluentSource implements RecordSource {
   readonly #options: ConfluentSourceOptions;
@@ -60,6 +73,7 @@ export class ConfluentSource implements RecordSource {
   readonly #pool: SharedBufferPool;
   #consumer: Consumer | undefined;
   #rebalancer: Rebalancer | undefined;
+  readonly #link: CallbackLink = {};
   /** Set while the consumer runs, taken when it fails: told once. */
   #failed: SourceHandlers['failed'] | undefined;
   #connecting: Connecting | undefined;
@@ -85,14 +99,12 @@ export class ConfluentSource implements RecordSource {
   async start(handlers: SourceHandlers): Promise<void> {
     assert(this.#consumer === undefined && this.#closed === undefined, 'a source starts once');
     const { kafka, groupId, connectTimeoutMs } = this.#options;
-    const callbacks = {
-      rebalance_cb: (error: ClientError, partitions: ClientTopicPartition[]) =>
-        this.#rebalancer?.onEvent(error, partitions),
-      queue_non_empty_cb: () => this.#signal(),
-    };
     const consumer = makeClient(
       kafka,
-      () => new RdKafka.KafkaConsumer(consumerConfig(this.#options, groupId, callbacks)) as unknown as Consumer,
+      () =>
+        new RdKafka.KafkaConsumer(
+          consumerConfig(this.#options, groupId, callbacksTo(this.#link)),
+        ) as unknown as Consumer,
     );
     this.#consumer = consumer;
     // The client waits this long for each message of a consume, not for the first one only: never let it wait (poll).
@@ -102,8 +114,10 @@ export class ConfluentSource implements RecordSource {
       handlers.assigned(partitions);
     };
     this.#rebalancer = new Rebalancer(consumer, { ...handlers, assigned }, this.#logger, () => this.#consumeIdle());
+    this.#link.rebalance = this.#rebalancer.onEvent;
+    this.#link.signal = () => this.#signal();
     consumer.on('event.error', (error) => this.#trouble(error));
-    const connecting = connectClient(consumer, kafka, connectTimeoutMs ?? 10_000, this.#log);
+    const connecting = connectClient(consumer, kafka, connectTimeoutMs ?? 10_000, this.#log, this.#topic);
     this.#connecting = connecting;
     await connecting.ready;
     this.#failed = (error) => handlers.failed(error);
@@ -222,6 +236,9 @@ export class ConfluentSource implements RecordSource {
     if (consumer?.isConnected() === true) {
       await new Promise<void>((resolve) => void consumer.disconnect(() => resolve()));
     }
+    if (consumer !== undefined) forgetClient(consumer);
+    this.#link.rebalance = undefined;
+    this.#link.signal = undefined;
     this.#pool.clear();
   }
 

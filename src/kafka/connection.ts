@@ -13,12 +13,12 @@ export interface MetadataOptions {
 type MetadataDone = (error: ClientError | null | undefined, metadata: never) => void;
 
 /** The part of a client of any kind that connecting needs. */
-interface Connectable {
+export interface Connectable {
+  /** The client keeps the last answer for as long as it lives. */
+  _metadata?: unknown;
   getMetadata(options: MetadataOptions, done: MetadataDone): unknown;
-  connect(
-    options: { allTopics: boolean; timeout: number },
-    done: (error: ClientError | null | undefined) => void,
-  ): unknown;
+  connect(options: MetadataOptions, done: (error: ClientError | null | undefined) => void): unknown;
+  removeAllListeners(): unknown;
   on(event: 'event.error', listener: (error: ClientError) => void): unknown;
   on(event: 'event.log', listener: (entry: { severity: number; fac: string; message: string }) => void): unknown;
 }
@@ -58,8 +58,12 @@ function askInParts(client: Connectable, isWanted: () => boolean): void {
     const part = (leftMs: number, partMs: number): unknown =>
       ask({ ...options, timeout: Math.min(partMs, leftMs) }, (error, metadata) => {
         const more = error && leftMs > partMs && isWanted() && isPassing(codeOf(error));
-        if (more) part(leftMs - partMs, partMs * 2);
-        else done(error, metadata);
+        if (more) {
+          part(leftMs - partMs, partMs * 2);
+          return;
+        }
+        delete client._metadata;
+        done(error, metadata);
       });
     // Of the connection only; who asks later asks as the client does.
     client.getMetadata = ask;
@@ -71,12 +75,23 @@ function isPassing(code: number): boolean {
   return code === RD.TIMED_OUT || code === RD.TRANSPORT;
 }
 
-/** Connects within `timeoutMs`. A refused password is told at once rather than when the time is up. */
+/** What is left of a client that has been disconnected: the binding never lets go of a consumer (its rebalance_cb, config.cc). */
+export function forgetClient(client: Connectable): void {
+  client.removeAllListeners();
+  // It takes errors to the very end; without a listener they would be thrown.
+  client.on('event.error', () => {});
+}
+
+/**
+ * Connects within `timeoutMs`. A refused password is told at once rather than when the time is up.
+ * @param topic one that exists: the client asks about every topic of the cluster unless it is given one
+ */
 export function connectClient(
   client: Connectable,
   kafka: KafkaProperties,
   timeoutMs: number,
   log: ClientLog,
+  topic?: string,
 ): Connecting {
   const bootstrap = bootstrapOf(kafka);
   const redact = redactor(kafka);
@@ -96,7 +111,9 @@ export function connectClient(
     };
     client.on('event.log', (entry) => {
       // Log lines have the detail the error lacks: which broker, which SASL or TLS step.
-      if (!settled && entry.fac === 'FAIL') reason = entry.message.replace(/^\[thrd:[^\]]*\]: /, '');
+      // What it says when it gives up is no reason for that.
+      if (!settled && entry.fac === 'FAIL' && !entry.message.includes('handle is terminating'))
+        reason = entry.message.replace(/^\[thrd:[^\]]*\]: /, '');
       log.line(entry);
     });
     client.on('event.error', (error) => {
@@ -105,7 +122,7 @@ export function connectClient(
       // The error comes before its log line at times: let that one arrive.
       if (!settled && (endsClient(code) || code === RD.SSL)) setImmediate(() => fail(code));
     });
-    client.connect({ allTopics: false, timeout: timeoutMs }, (error) => {
+    client.connect({ allTopics: false, timeout: timeoutMs, ...(topic === undefined ? {} : { topic }) }, (error) => {
       end();
       if (error) {
         if (reason === '') reason = error.message;

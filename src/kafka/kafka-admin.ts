@@ -5,7 +5,7 @@ import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
 import { adminConfig, bootstrapOf, consumerConfig, redactor, type ClientIdentity } from './client-config.ts';
 import { codeOf, toBrokerError } from './client-error.ts';
 import { RD, RdKafka, promised, type ClientError } from './client.ts';
-import { connectClient, makeClient, type Connecting } from './connection.ts';
+import { connectClient, forgetClient, makeClient, type Connecting } from './connection.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { pinStartOffsets, type OffsetClient } from './start-offset.ts';
 
@@ -151,7 +151,7 @@ export class KafkaAdmin {
       kafka,
       () => new RdKafka.KafkaConsumer(consumerConfig(identity, groupId, {})) as unknown as Pinner,
     );
-    const connecting = connectClient(client, kafka, connectTimeoutMs ?? 10_000, this.#log);
+    const connecting = connectClient(client, kafka, connectTimeoutMs ?? 10_000, this.#log, topic);
     this.#connecting.add(connecting);
     try {
       await connecting.ready;
@@ -161,6 +161,7 @@ export class KafkaAdmin {
       await connecting.ended;
       this.#connecting.delete(connecting);
       if (client.isConnected()) await new Promise<void>((resolve) => void client.disconnect(() => resolve()));
+      forgetClient(client);
     }
   }
 
