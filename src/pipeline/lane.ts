@@ -241,7 +241,7 @@ export class Lane implements AssignmentToken {
       this.#settle(receipt, piece.recordCount, { filtered: piece.filtered });
       return;
     }
-    const failures = await sink.produce({
+    const produced = sink.produce({
       batch: slot.ticket.batch,
       result: work,
       startByte: piece.startByte,
@@ -250,6 +250,8 @@ export class Lane implements AssignmentToken {
       timestamp: config.output.timestamp,
       assignment: this,
     });
+    this.#hurryIfDraining();
+    const failures = await produced;
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
     if (this.ended) return;
     const cluster = failures.find((failure) => !isRecordsFault(failure.code));
@@ -336,8 +338,15 @@ export class Lane implements AssignmentToken {
       return;
     }
     // Only when the dead letter is acknowledged may the offset move.
-    await sendDeadLetter(sink, record, failure, deadLetters, recordBytesMax, this);
+    const sent = sendDeadLetter(sink, record, failure, deadLetters, recordBytesMax, this);
+    this.#hurryIfDraining();
+    await sent;
     this.#settle(receipt, 1, { deadLettered: 1 });
+  }
+
+  /** What leaves after the drain began must not wait for the producer's next look: a revoke or a stop waits for it (I8). */
+  #hurryIfDraining(): void {
+    if (this.#state === 'draining') this.#context.sink.hurry();
   }
 
   /** I2: the one place where a record settles. Of an ended assignment nothing is counted: it was returned as a whole. */

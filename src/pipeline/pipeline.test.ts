@@ -225,6 +225,36 @@ void test('back-pressure: what guests write counts as well as what they read', a
   assertLeftNothing(world);
 });
 
+void test('back-pressure: a full house asks the producer to hurry, since room comes with acknowledgements', async () => {
+  const world = await HandWorld.running([0], { limits: { inFlightBatchesMax: 2 } });
+  const acknowledged = Promise.withResolvers<void>();
+  world.sink.acknowledge = acknowledged.promise;
+  world.source.give(record(0, 1));
+  await world.clock.advance(50);
+  assert.equal(world.sink.hurriedWith, 0, 'nothing hurries while there is room');
+  for (let offset = 2; offset <= 5; offset += 1) world.source.give(record(0, offset));
+  await world.clock.advance(2000);
+  assert.equal(world.sink.hurriedWith, world.sink.produced.length);
+  acknowledged.resolve();
+  await world.until(world.pipeline.stop());
+});
+
+void test('revoke: what leaves after the drain began is hurried too, dead letters included (I8)', async () => {
+  const world = await HandWorld.running([0], onlyDrainCommits);
+  const slow = Promise.withResolvers<void>();
+  world.executor.gate = slow.promise;
+  world.executor.fates.set('0@2', 'guest.failed');
+  world.source.give(record(0, 1), record(0, 2));
+  await world.rest();
+  const revoke = world.source.handlers!.revoked([0]);
+  await world.clock.advance(50);
+  assert.equal(world.sink.hurriedWith, 0);
+  slow.resolve();
+  await world.until(revoke);
+  assert.deepEqual([world.sink.produced, world.sink.deadLetters.length, world.sink.hurriedWith], [['0@1'], 1, 2]);
+  await world.until(world.pipeline.stop());
+});
+
 void test('back-pressure: reading goes on at once when there is room again', async () => {
   const world = await HandWorld.running([0], { limits: { inFlightBatchesMax: 1 } });
   const acknowledged = Promise.withResolvers<void>();

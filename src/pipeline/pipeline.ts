@@ -266,9 +266,11 @@ export class Pipeline {
 
   /** Waits until there is room for another batch. When that takes long, polls nothing now and then: the group keeps this member. */
   async #room(): Promise<void> {
-    const { clock, source, limits } = this.#parts;
+    const { clock, source, sink, limits } = this.#parts;
     let pollAtMs = clock.nowMs() + KEEP_ALIVE_MS;
     while (!this.#hasRoom() && !this.#over) {
+      // Room comes with acknowledgements: at low rates many small batches fill it long before the producer would look by itself.
+      if (!this.#inFlight.hasRoom()) sink.hurry();
       const leftMs = pollAtMs - clock.nowMs();
       if (leftMs > 0) {
         await this.#change(leftMs);

@@ -33,8 +33,8 @@ test('an empty file, comments alone and {} give the defaults', () => {
       http: { address: '127.0.0.1', port: 8084 },
       limits: {
         pollRecords: 2000,
-        inFlightBytes: 67_108_864,
-        inFlightBatches: 8,
+        inFlightBytes: 16_777_216,
+        inFlightBatches: 64,
         commitIntervalMs: 100,
         drainTimeoutMs: 10_000,
         recordBytes: 1_000_000,

@@ -44,8 +44,8 @@ const address = textOf((text): FormFault | undefined => {
 const limits = z
   .strictObject({
     poll_records: int(1, 10_000, 2000, 'Records of one batch.'),
-    in_flight_bytes: int(MIB, 4096 * MIB, 64 * MIB, 'Bytes of a transform between consumer and acknowledgement.'),
-    in_flight_batches: int(1, 256, 8, 'Batches of a transform under way.'),
+    in_flight_bytes: int(MIB, 4096 * MIB, 16 * MIB, 'Bytes of a transform between consumer and acknowledgement.'),
+    in_flight_batches: int(1, 1024, 64, 'Batches of a transform under way.'),
     commit_interval_ms: int(10, 60_000, 100, 'Longest time between two commits.'),
     drain_timeout_ms: int(
       0,

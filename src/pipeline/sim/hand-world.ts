@@ -202,6 +202,7 @@ export class HandSink implements RecordSink {
   startGate: Promise<void> = Promise.resolve();
   closed = false;
   failed: (error: StreamlineError) => void = () => undefined;
+  hurriedWith = 0;
   readonly #closing = Promise.withResolvers<never>();
   readonly #buffers: BufferWatch;
 
@@ -236,8 +237,9 @@ export class HandSink implements RecordSink {
     await Promise.race([this.acknowledge, this.#closing.promise]);
   }
 
+  /** Counts what it was asked to hurry with. */
   hurry(): void {
-    // Always in a hurry.
+    this.hurriedWith = this.produced.length + this.deadLetters.length;
   }
   async close(): Promise<void> {
     this.closed = true;
