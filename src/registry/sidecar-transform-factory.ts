@@ -114,6 +114,7 @@ export class SidecarTransformFactory implements TransformFactory {
       ...identity,
       logger,
       recordBytesMax: limits.recordBytes,
+      knownTopic: config.inputTopic,
       clock: this.#clock,
       // Not the commit interval: acknowledgements make room for more records, however rarely offsets are committed.
       flushIntervalMs: Math.min(FLUSH_INTERVAL_MAX_MS, limits.commitIntervalMs),
