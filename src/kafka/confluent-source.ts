@@ -36,7 +36,6 @@ type Consumer = RebalanceClient &
     consume(countMax: number, done: (error: ClientError | null, messages: ClientMessage[]) => void): void;
     setDefaultConsumeTimeout(timeoutMs: number): void;
     pause(partitions: readonly ClientTopicPartition[]): unknown;
-    resume(partitions: readonly ClientTopicPartition[]): unknown;
     getWatermarkOffsets(topic: string, partition: number): { lowOffset: number; highOffset: number };
     disconnect(done: () => void): unknown;
     isConnected(): boolean;

@@ -15,6 +15,7 @@ function setUp(protocol = 'EAGER') {
   const client: RebalanceClient = {
     assign: (list) => void calls.push(`assign ${list.map((p) => p.partition).join()}`),
     unassign: () => void calls.push('unassign'),
+    resume: (list) => void calls.push(`resume ${list.map((p) => p.partition).join()}`),
     incrementalAssign: (list) => void calls.push(`+assign ${list.map((p) => p.partition).join()}`),
     incrementalUnassign: (list) => void calls.push(`+unassign ${list.map((p) => p.partition).join()}`),
     assignmentLost: () => state.lost,
@@ -31,7 +32,7 @@ function setUp(protocol = 'EAGER') {
     lost: (list: readonly number[]) => void calls.push(`lost ${list.join()}`),
     failed: () => void calls.push('failed'),
   };
-  return { calls, state, rebalancer: new Rebalancer(client, handlers, silentLogger, () => state.consumed) };
+  return { calls, client, state, rebalancer: new Rebalancer(client, handlers, silentLogger, () => state.consumed) };
 }
 
 test('a revoke is answered when the drain is done, and what comes next waits for it', async () => {
@@ -43,10 +44,10 @@ test('a revoke is answered when the drain is done, and what comes next waits for
   assert.deepEqual(rebalancer.active, [false, false], 'I5: nothing is handed out from the first moment');
   rebalancer.onEvent(ASSIGN, parts(1));
   await turn();
-  assert.deepEqual(calls, ['assigned 0,1', 'assign 0,1', 'revoked 0,1']);
+  assert.deepEqual(calls, ['assigned 0,1', 'assign 0,1', 'resume 0,1', 'revoked 0,1']);
   state.drained();
   await turn();
-  assert.deepEqual(calls.slice(3), ['unassign', 'assigned 1', 'assign 1']);
+  assert.deepEqual(calls.slice(4), ['unassign', 'assigned 1', 'assign 1', 'resume 1']);
 });
 
 test('an assign waits for the consume that began before it', async () => {
@@ -60,7 +61,7 @@ test('an assign waits for the consume that began before it', async () => {
   assert.deepEqual(calls, []);
   done();
   await turn();
-  assert.deepEqual(calls, ['assigned 0', 'assign 0']);
+  assert.deepEqual(calls, ['assigned 0', 'assign 0', 'resume 0']);
 });
 
 test('lost partitions are not drained', async () => {
@@ -69,7 +70,7 @@ test('lost partitions are not drained', async () => {
   state.lost = true;
   rebalancer.onEvent(REVOKE, parts(0));
   await turn();
-  assert.deepEqual(calls, ['assigned 0', 'assign 0', 'lost 0', 'unassign']);
+  assert.deepEqual(calls, ['assigned 0', 'assign 0', 'resume 0', 'lost 0', 'unassign']);
 });
 
 test('a cooperative group is answered in kind, also while it closes', async () => {
@@ -79,7 +80,7 @@ test('a cooperative group is answered in kind, also while it closes', async () =
   await rebalancer.close();
   rebalancer.onEvent(REVOKE, parts(0, 1));
   await turn();
-  assert.deepEqual(calls, ['assigned 0,1', '+assign 0,1', '+unassign 0,1']);
+  assert.deepEqual(calls, ['assigned 0,1', '+assign 0,1', 'resume 0,1', '+unassign 0,1']);
 });
 
 test('close cuts a drain short and calls no handler any more', async () => {
@@ -91,5 +92,15 @@ test('close cuts a drain short and calls no handler any more', async () => {
   rebalancer.onEvent(REVOKE, parts(0));
   rebalancer.onEvent(ASSIGN, parts(0));
   await turn();
-  assert.deepEqual(calls, ['assigned 0', 'assign 0', 'revoked 0', 'unassign', 'unassign', 'unassign']);
+  assert.deepEqual(calls, ['assigned 0', 'assign 0', 'resume 0', 'revoked 0', 'unassign', 'unassign', 'unassign']);
+});
+
+test('a rebalance that cannot be answered ends the consumer: it would hold its partitions and read none', async () => {
+  const { calls, client, rebalancer } = setUp();
+  client.assign = () => {
+    throw Object.assign(new Error('Local: Erroneous state'), { code: RD.STATE });
+  };
+  rebalancer.onEvent(ASSIGN, parts(0));
+  await turn();
+  assert.deepEqual(calls, ['assigned 0', 'failed']);
 });

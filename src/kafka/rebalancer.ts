@@ -8,6 +8,7 @@ import type { Logger } from './log.ts';
 export type RebalanceClient = ConsumerExtras & {
   assign(partitions: ClientTopicPartition[]): unknown;
   unassign(): unknown;
+  resume(partitions: readonly ClientTopicPartition[]): unknown;
 };
 
 /**
@@ -84,6 +85,8 @@ export class Rebalancer {
     for (const partition of numbers) this.active[partition] = true;
     if (this.#cooperative) this.#client.incrementalAssign(partitions);
     else this.#client.assign([...partitions]);
+    // librdkafka keeps a pause beyond its assignment: the partition would come back and never be read again.
+    if (partitions.length > 0) this.#client.resume(partitions);
   }
 
   async #revoke(partitions: readonly ClientTopicPartition[], lost: boolean): Promise<void> {

@@ -331,6 +331,31 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
       await Promise.all([source.close(), sink.close(1_000)]);
     });
 
+    contract('a partition that rested when it was given up is read again when it comes back', async () => {
+      const topic = await transport.createTopic(1);
+      const sink = await started();
+      await sink.produce(passThrough(numbered(1, 0), topic));
+      const groupId = group();
+      const seen = watch();
+      const assigned = (times: number) =>
+        seen.until((events) => events.filter((event) => event.startsWith('assigned')).length >= times);
+      const source = await joined(transport, topic, groupId, seen);
+      await readRecords(source, 1);
+      source.pause([0]);
+      await source.commit([{ partition: 0, offset: 1 }]);
+      const polling = keepPolling(source);
+      const passing = await joined(transport, topic, groupId, watch());
+      const pollPassing = keepPolling(passing);
+      await assigned(2);
+      await pollPassing.stop();
+      await passing.close();
+      await assigned(3);
+      await sink.produce(passThrough(numbered(1, 0, 1), topic));
+      while (polling.count() === 0) await polling.more();
+      await polling.stop();
+      await Promise.all([source.close(), sink.close(1_000)]);
+    });
+
     contract(
       'I5: partitions are given up only when the drain is done, and the next owner starts after its commit',
       async () => {

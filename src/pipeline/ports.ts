@@ -42,6 +42,7 @@ export interface RecordSource {
   poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined>;
   /** The batch's buffer may be reused. Called once a batch; after `close` too, for what was under way then. */
   release(batch: PackedBatch): void;
+  /** Until `resume`, or until the assignment ends: a partition that comes back is read. */
   pause(partitions: readonly number[]): void;
   resume(partitions: readonly number[]): void;
   /** Offsets are next-to-read. Resolves when the broker has them; rejects with broker.commit_failed or broker.fatal. */
