@@ -1,6 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { globSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  globSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NODE_ARGUMENTS } from '../src/catalog/compilation-mode.ts';
 
@@ -27,11 +37,32 @@ export function ensureBuilt(): void {
     const { status, stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' });
     if (status !== 0) throw new Error(`src does not compile:\n${stdout}`);
     writeFileSync(join(folder, '.stamp'), stamp);
-    // Another build may have come first: either result is of some current source.
-    rmSync(dist, { recursive: true, force: true });
-    renameSync(folder, dist);
+    // A temporary folder is its owner's only.
+    chmodSync(folder, 0o755);
+    replaceDist(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Programs run from dist/ and start threads from it while it is replaced: so it is gone for the moment between two renames only.
+ * Another build may come in between: either result is of some current source.
+ */
+export function replaceDist(folder: string, target = dist): void {
+  for (let attempt = 1; ; attempt += 1) {
+    const old = mkdtempSync(join(dirname(target), '.dist-'));
+    try {
+      // Over an empty folder, which a rename replaces.
+      if (existsSync(target)) renameSync(target, old);
+      renameSync(folder, target);
+      return;
+    } catch (thrown) {
+      const code = (thrown as NodeJS.ErrnoException).code ?? '';
+      if (attempt === 10 || !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(code)) throw thrown;
+    } finally {
+      rmSync(old, { recursive: true, force: true });
+    }
   }
 }
 
