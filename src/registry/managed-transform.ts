@@ -64,6 +64,7 @@ export class ManagedTransform {
   #restarts: number;
   /** Grows when an attempt to run ends: one that fails twice, in its start and by its pipeline, is restarted once. */
   #attempt = 0;
+  #guestsMade = false;
   /** Failures in a row: the next pause. */
   #failures = 0;
   #startedAtMs = 0;
@@ -135,9 +136,15 @@ export class ManagedTransform {
     const { factory, clock, log } = this.#options;
     let engine: GuestEngine | undefined;
     try {
+      const makeEdge = (): Promise<KafkaEdge | undefined> =>
+        this.#unlessStopped(factory.edge(config), async () => undefined);
+      // A module that was good once is good: the cluster is asked first then, and while it is away no guest is made in vain.
+      const ahead = this.#guestsMade ? await makeEdge() : undefined;
+      if (this.#stopping) return;
       engine = await this.#unlessStopped(factory.guest(config), (late) => late.executor.close());
       if (engine === undefined) return;
-      const edge = await this.#unlessStopped(factory.edge(config), async () => undefined);
+      this.#guestsMade = true;
+      const edge = ahead ?? (await makeEdge());
       if (edge === undefined) {
         await engine.executor.close();
         return;
