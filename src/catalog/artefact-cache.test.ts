@@ -2,6 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -78,6 +79,16 @@ test('a link or a directory in place of an artefact is not followed', () => {
     const third = artefactKey('d'.repeat(64), { maxMemoryPages: 1, initialFuel: 1 });
     mkdirSync(join(dir, `${third}.wasm`));
     assert.equal(cache.read(third), undefined);
+  });
+});
+
+test("someone else's file is not trusted, though the directory is closed by now", (t) => {
+  if (process.getuid?.() !== 0) return t.skip('only root can give a file away');
+  inFolder((dir) => {
+    const cache = new ArtefactCache(dir);
+    cache.write(key, module);
+    chownSync(join(dir, `${key}.wasm`), 12_345, 12_345);
+    assert.equal(cache.read(key), undefined);
   });
 });
 

@@ -57,8 +57,7 @@ export class ArtefactCache {
     this.#limits = limits;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const stat = statSync(dir);
-    const mine = process.getuid === undefined || stat.uid === process.getuid();
-    if (!mine || (stat.mode & 0o022) !== 0) throw new Error('others may write to it');
+    if (!isMine(stat.uid) || (stat.mode & 0o022) !== 0) throw new Error('others may write to it');
   }
 
   /** undefined = none, damaged, or unreadable. */
@@ -71,7 +70,8 @@ export class ArtefactCache {
     }
     try {
       const stat = fstatSync(fd);
-      if (!stat.isFile() || stat.size > ARTEFACT_BYTES_MAX) return undefined;
+      // Someone else's file: from the time before the directory was closed to others.
+      if (!stat.isFile() || !isMine(stat.uid) || stat.size > ARTEFACT_BYTES_MAX) return undefined;
       const bytes = readFileSync(fd);
       if (!isSealed(bytes)) return undefined;
       const now = new Date();
@@ -131,6 +131,10 @@ export class ArtefactCache {
       if (over && entry.path !== this.#path(keep)) rmSync(entry.path, { force: true });
     }
   }
+}
+
+function isMine(uid: number): boolean {
+  return process.getuid === undefined || uid === process.getuid();
 }
 
 /** A custom section, so that the file stays a WebAssembly module for every tool. */

@@ -14,7 +14,8 @@ function costTable(): Uint8Array {
   set(0, 0x01, 0x02, 0x05, 0x06, 0x0b, 0x1a, 0x1f, 0x20, 0x41, 0x42, 0x43, 0x44);
   set(3, 0x03); // loop: with the engine's own interrupt check and ours
   set(4, 0x0e); // br_table
-  range(2, 0x28, 0x3e); // loads and stores
+  range(2, 0x28, 0x35); // loads
+  range(4, 0x36, 0x3e); // stores: 30 ns where they cross a page
   set(10, 0x25); // table.get
   set(100, 0x26, 0xd2); // table.set with its write barrier, ref.func
   set(20, 0x6d, 0x6e, 0x6f, 0x70); // i32 division and remainder
@@ -43,12 +44,19 @@ export const LEAF_BODY_BYTES_MAX = 64;
 export const CALL_COST = 6;
 export const CALL_INDIRECT_COST = 14 + LEAF_COST_MAX;
 /** A call that leaves the sandbox: parameters convert, JavaScript runs. What the function does with a length is its own to limit. */
-export const HOST_CALL_COST = 500;
-/** Per parameter and result of a call. */
+export const HOST_CALL_COST = 200;
+/** Per parameter and result of a call or a block. */
 export const OPERAND_COST = 1;
 /** Function entry: stack check and frame; and per this many locals, zeroing. */
 export const ENTRY_COST = 3;
 export const LOCALS_PER_UNIT = 4;
+
+/**
+ * What may go unchecked: a function that costs no more than the first, entered again and again from straight code (a body holds
+ * two million calls: 30 ms), and a segment that costs no more than the second.
+ */
+export const UNCHECKED_ENTRY_COST_MAX = 64;
+export const UNCHECKED_SEGMENT_COST_MAX = 1000;
 
 /** A bulk operation costs `base + (n × perElementSixteenths) / 16`. */
 export interface BulkCost {

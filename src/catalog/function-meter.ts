@@ -1,5 +1,5 @@
-import { BULK_COST } from './fuel-cost.ts';
-import { EDIT, SEGMENT, type FunctionScan } from './function-scan.ts';
+import { BULK_COST, UNCHECKED_ENTRY_COST_MAX, UNCHECKED_SEGMENT_COST_MAX } from './fuel-cost.ts';
+import { EDIT, SEGMENT, type FunctionScan } from './function-segments.ts';
 import { MISC, OP } from './wasm-operator.ts';
 import type { ByteRange } from './wasm-module.ts';
 import { WasmWriter } from './wasm-writer.ts';
@@ -37,7 +37,8 @@ export interface MeterIndices {
  * leave the function or use fuel elsewhere: calls, tail calls, returns, traps by the meter. Such a body is wrapped in a block, so
  * that every way out passes one write-back. A function with exception handlers charges the global directly, because a throw
  * leaves from the middle of a callee.
- * Only loop heads, bulk operations and the entries of functions that call check for exhaustion: what lies between is straight.
+ * Only loop heads, bulk operations, costly segments and the entries of functions that call or cost more than a little check for
+ * exhaustion: what lies between is straight, short, and calls nothing long unchecked.
  */
 export class FunctionMeter {
   readonly #indices: MeterIndices;
@@ -93,7 +94,7 @@ export class FunctionMeter {
   }
 
   #locals(bytes: Uint8Array, scan: FunctionScan): void {
-    const needsFuel = scan.hasLoop || scan.hasCall || scan.hasBulk;
+    const needsFuel = scan.hasLoop || scan.hasBulk || entryChecks(scan);
     const needsCount = scan.hasBulk;
     this.#fuelLocal = scan.localCount;
     this.#countLocal = scan.localCount + 1;
@@ -142,7 +143,7 @@ export class FunctionMeter {
     const cost = scan.cost[segment] ?? 0;
     const kind = scan.kind[segment];
     const entry = kind === SEGMENT.entry;
-    const checked = kind === SEGMENT.loop || (entry && scan.hasCall);
+    const checked = kind === SEGMENT.loop || (entry ? entryChecks(scan) : cost > UNCHECKED_SEGMENT_COST_MAX);
     if (cost === 0 && !checked && !entry) return;
     const out = this.#out;
     if (this.#cached && !entry) out.u8(OP.localGet).u32(this.#fuelLocal);
@@ -179,4 +180,9 @@ export class FunctionMeter {
     out.u8(OP.i64Const, 4, I64_SHR_U, I64_SUB);
     this.#storeAndCheck();
   }
+}
+
+/** Whether all of a function must not run on fuel that is not there: its caller may call it a million times in straight code. */
+function entryChecks(scan: FunctionScan): boolean {
+  return scan.hasCall || scan.total > UNCHECKED_ENTRY_COST_MAX;
 }

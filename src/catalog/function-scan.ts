@@ -13,8 +13,9 @@ import {
   simdCost,
   THROW_COST,
 } from './fuel-cost.ts';
+import { EDIT, FunctionScan, SEGMENT } from './function-segments.ts';
 import type { FunctionType } from './known-imports.ts';
-import { readValueType, type ByteRange, type WasmModule } from './wasm-module.ts';
+import { readBlockType, readValueType, type ByteRange, type WasmModule } from './wasm-module.ts';
 import {
   IMMEDIATE,
   IMMEDIATES,
@@ -24,90 +25,23 @@ import {
   skipSimd,
   unsupportedOperator,
 } from './wasm-operator.ts';
-import { WasmFormatError, WasmReader } from './wasm-reader.ts';
+import { TooLargeError, WasmFormatError, WasmReader } from './wasm-reader.ts';
 
 /** A function of this size compiles in bounded time and memory; beyond, an optimising compiler can be made to explode. */
 export const LOCALS_MAX = 10_000;
 export const BODY_BYTES_MAX = 4 << 20;
-/** Blocks × locals: how many values a compiler may have to merge. */
-export const MERGES_MAX = 32_000_000;
-
-/** A function too large for the compiler's own good. */
-export class FunctionTooLargeError extends Error {}
-
-/** Kinds of places where the meter changes a body. Edits are in order of position. */
-export const EDIT = {
-  /** Insert the charge of segment `argument`. */
-  charge: 0,
-  /** The code from here on may be left, or may run code of others: write the cached fuel back. */
-  flush: 1,
-  /** Others may have used fuel: read it again. */
-  reload: 2,
-  /** `return` (1 byte), at nesting depth `argument`. */
-  return: 3,
-  /** A bulk operation with its length on top of the stack; `argument` is its sub-operator. */
-  bulk: 4,
-  /** memory.grow, `argument` bytes long. */
-  grow: 5,
-} as const;
-
-export const SEGMENT = { entry: 0, loop: 1, plain: 2 } as const;
-
 /**
- * What the meter has to know of one function. Code is cut into segments: runs of operators of which either all or none
- * execute (a trap aside), except that loops repeat. A segment's cost is charged where it begins; the code after a block, if
- * nothing inside jumps past the block's end, belongs to the segment before the block again.
- * One object is reused for all functions of a module.
+ * What an optimising compiler may have to merge, in values: every way into a block brings all locals and the block's own values.
+ * Measured on Node 24: at the limit a function takes up to 3 s and 400 MB to compile, and six times the limit ends the process
+ * (V8 gives up on memory for one function by aborting). The largest functions of Go and Rust guests come to 20,000.
  */
-export class FunctionScan {
-  localsEnd = 0;
-  localGroups = 0;
-  /** Where the groups begin, after their count (whose encoding may be longer than need be). */
-  groupsAt = 0;
-  localCount = 0;
-  hasLoop = false;
-  hasCall = false;
-  hasBulk = false;
-  hasExceptions = false;
-  /** Carries no charge: its callers pay. */
-  isLeaf = false;
-
-  segments = 0;
-  readonly cost: number[] = [];
-  readonly kind: number[] = [];
-  readonly parent: number[] = [];
-
-  edits = 0;
-  readonly editAt: number[] = [];
-  readonly editKind: number[] = [];
-  readonly editArgument: number[] = [];
-
-  reset(): void {
-    this.segments = 0;
-    this.edits = 0;
-    this.hasLoop = false;
-    this.hasCall = false;
-    this.hasBulk = false;
-    this.hasExceptions = false;
-  }
-
-  edit(at: number, kind: number, argument = 0): void {
-    this.editAt[this.edits] = at;
-    this.editKind[this.edits] = kind;
-    this.editArgument[this.edits] = argument;
-    this.edits += 1;
-  }
-
-  open(at: number, kind: number, parent: number): number {
-    const segment = this.segments;
-    this.cost[segment] = 0;
-    this.kind[segment] = kind;
-    this.parent[segment] = parent;
-    this.segments += 1;
-    this.edit(at, EDIT.charge, segment);
-    return segment;
-  }
-}
+export const MERGES_MAX = 8_000_000;
+/** A loop merges once more for what its body changes, and compilers spend more on it. */
+const LOOP_EDGES = 4;
+/** A call inside a try block may leave to each handler around, and register allocation there is worse than linear. */
+const THROWING_CALL_EDGES = 8;
+/** Compile time grows with the square: 50,000 take a minute. */
+export const TRY_BLOCKS_MAX = 10_000;
 
 /** No segment: code that cannot be reached. */
 const DEAD = -1;
@@ -122,9 +56,16 @@ export class FunctionScanner {
   readonly #frameSegment: number[] = [];
   readonly #frameTarget: number[] = [];
   #frames = 0;
-  #blocks = 0;
+  /** Ways into blocks, and the most values that a block of this function takes and yields. */
+  #edges = 0;
+  #calls = 0;
+  #tryBlocks = 0;
+  #arityMax = 0;
   #current = DEAD;
-  /** Per function defined: what a leaf costs, -1 for others. */
+  /**
+   * Per function defined: what a leaf costs, -1 for others. Callers and the function itself go by this table alone: whether a
+   * function that calls leaves is one depends on the order in which they were looked at.
+   */
   readonly #leafCost: Int8Array;
 
   constructor(module: WasmModule) {
@@ -132,35 +73,56 @@ export class FunctionScanner {
     this.#reader = new WasmReader(module.bytes);
     this.#leafCost = new Int8Array(module.bodies.length).fill(-1);
     module.bodies.forEach((body, i) => {
-      if (body.end - body.start > LEAF_BODY_BYTES_MAX) return;
-      const type = module.types[module.functionTypes[module.importedFunctions + i] ?? -1];
-      const cost = type === undefined ? -1 : leafCost(this.scan(type, body));
-      this.#leafCost[i] = cost;
+      if (body.end - body.start <= LEAF_BODY_BYTES_MAX) this.#leafCost[i] = leafCost(this.scan(i));
     });
   }
 
-  /** Valid until the next call. Throws UnsupportedFeatureError, WasmFormatError or FunctionTooLargeError. */
-  scan(type: FunctionType, body: ByteRange): FunctionScan {
+  /**
+   * Scans the function defined as number `index`, imports not counted. The result is valid until the next call.
+   * Throws UnsupportedFeatureError, WasmFormatError or TooLargeError.
+   */
+  scan(index: number): FunctionScan {
     const scan = this.#scan;
+    const { module, body, type } = this.#function(index);
     if (body.end - body.start > BODY_BYTES_MAX) {
-      throw new FunctionTooLargeError(`a function of ${body.end - body.start} bytes (at most ${BODY_BYTES_MAX})`);
+      throw new TooLargeError(`a function of ${body.end - body.start} bytes (at most ${BODY_BYTES_MAX})`);
     }
     scan.reset();
-    const reader = new WasmReader(this.#module.bytes, body.start, body.end);
+    const reader = new WasmReader(module.bytes, body.start, body.end);
     this.#reader = reader;
     this.#readLocals(scan, type);
     this.#frames = 0;
-    this.#blocks = 0;
+    this.#edges = 0;
+    this.#calls = 0;
+    this.#tryBlocks = 0;
+    this.#arityMax = type.results.length;
     this.#current = scan.open(reader.at, SEGMENT.entry, DEAD);
     this.#push();
     this.#charge(ENTRY_COST + Math.floor(scan.localCount / LOCALS_PER_UNIT));
     while (this.#frames > 0) this.#operator();
     if (!reader.done) throw new WasmFormatError(`code after the end of a function at byte ${reader.at}`);
-    if (this.#blocks * scan.localCount > MERGES_MAX) {
-      throw new FunctionTooLargeError(`a function of ${this.#blocks} blocks and ${scan.localCount} locals`);
-    }
-    scan.isLeaf = body.end - body.start <= LEAF_BODY_BYTES_MAX && leafCost(scan) >= 0;
+    this.#checkMerges(scan);
+    for (let i = 0; i < scan.segments; i += 1) scan.total += scan.cost[i] ?? 0;
+    scan.isLeaf = (this.#leafCost[index] ?? -1) >= 0;
     return scan;
+  }
+
+  #function(index: number): { module: WasmModule; body: ByteRange; type: FunctionType } {
+    const module = this.#module;
+    const body = module.bodies[index];
+    const type = module.types[module.functionTypes[module.importedFunctions + index] ?? -1];
+    if (body === undefined || type === undefined) throw new WasmFormatError(`function ${index} has no type or no code`);
+    return { module, body, type };
+  }
+
+  #checkMerges(scan: FunctionScan): void {
+    if (this.#tryBlocks > TRY_BLOCKS_MAX) {
+      throw new TooLargeError(`a function of ${this.#tryBlocks} try blocks (at most ${TRY_BLOCKS_MAX})`);
+    }
+    const edges = this.#edges + (scan.hasExceptions ? THROWING_CALL_EDGES * this.#calls : 0);
+    const values = scan.localCount + this.#arityMax;
+    if (edges * values <= MERGES_MAX) return;
+    throw new TooLargeError(`a function of ${edges} branches and ${values} values that each may carry`);
   }
 
   #readLocals(scan: FunctionScan, type: FunctionType): void {
@@ -172,7 +134,7 @@ export class FunctionScanner {
       count += reader.u32();
       readValueType(reader);
     }
-    if (count > LOCALS_MAX) throw new FunctionTooLargeError(`a function of ${count} locals (at most ${LOCALS_MAX})`);
+    if (count > LOCALS_MAX) throw new TooLargeError(`a function of ${count} locals (at most ${LOCALS_MAX})`);
     scan.localCount = count;
     scan.localsEnd = reader.at;
   }
@@ -190,7 +152,7 @@ export class FunctionScanner {
     this.#frameSegment[this.#frames] = this.#current;
     this.#frameTarget[this.#frames] = this.#frames;
     this.#frames += 1;
-    this.#blocks += 1;
+    this.#edges += 1;
   }
 
   #top(): number {
@@ -199,6 +161,7 @@ export class FunctionScanner {
 
   /** Notes a branch out of the innermost `depth` blocks. */
   #leave(depth: number): void {
+    this.#edges += 1;
     const top = this.#frames - 1;
     const target = top - depth;
     if (target < 0) throw new WasmFormatError(`branch past the function at byte ${this.#reader.at}`);
@@ -237,8 +200,7 @@ export class FunctionScanner {
       case IMMEDIATE.memoryArgument:
         return skipMemoryArgument(reader);
       case IMMEDIATE.blockType:
-        reader.skipLeb();
-        return this.#block(opcode);
+        return this.#block(opcode, this.#blockType());
       case IMMEDIATE.bytes4:
         return reader.skip(4);
       case IMMEDIATE.bytes8:
@@ -274,16 +236,31 @@ export class FunctionScanner {
     }
   }
 
-  #block(opcode: number): void {
+  /** Reads a block's type and charges the values it yields; answers how many it takes. One value is a register: free. */
+  #blockType(): number {
+    const index = readBlockType(this.#reader);
+    if (index < 0) return 0;
+    const type = this.#module.types[index];
+    if (type === undefined) throw new WasmFormatError(`a block of no type at byte ${this.#reader.at}`);
+    const { length: params } = type.params;
+    this.#arityMax = Math.max(this.#arityMax, params + type.results.length);
+    this.#charge(OPERAND_COST * (params + type.results.length));
+    return params;
+  }
+
+  #block(opcode: number, params: number): void {
     this.#push();
     if (opcode === OP.loop) {
       this.#scan.hasLoop = true;
+      this.#edges += LOOP_EDGES;
       this.#open(SEGMENT.loop, this.#current);
-      this.#charge(OPERATOR_COST[OP.loop] ?? 1);
+      // Each round moves all the loop's values, which may have been read for free.
+      this.#charge((OPERATOR_COST[OP.loop] ?? 1) + OPERAND_COST * params);
     } else if (opcode === OP.if) {
       this.#open(SEGMENT.plain, this.#current);
     } else if (opcode === OP.try) {
       this.#scan.hasExceptions = true;
+      this.#tryBlocks += 1;
     }
   }
 
@@ -357,12 +334,10 @@ export class FunctionScanner {
     if (type === undefined) throw new WasmFormatError(`call of no function at byte ${at}`);
     const host = direct && index < this.#module.importedFunctions;
     const leaf = direct ? (this.#leafCost[index - this.#module.importedFunctions] ?? -1) : -1;
-    if (leaf >= 0 && opcode === OP.call) {
-      return this.#charge(CALL_COST + leaf + OPERAND_COST * (type.params.length + type.results.length));
-    }
-    const base = host ? HOST_CALL_COST : direct ? CALL_COST : CALL_INDIRECT_COST;
+    const base = host ? HOST_CALL_COST : direct ? CALL_COST + Math.max(0, leaf) : CALL_INDIRECT_COST;
     this.#charge(base + OPERAND_COST * (type.params.length + type.results.length));
-    if (this.#current === DEAD) return;
+    this.#calls += 1;
+    if (this.#current === DEAD || (leaf >= 0 && opcode === OP.call)) return;
     this.#scan.hasCall = true;
     this.#scan.edit(at, EDIT.flush);
     if (opcode === OP.call || opcode === OP.callIndirect) return this.#scan.edit(reader.at, EDIT.reload);
@@ -373,7 +348,8 @@ export class FunctionScanner {
   #tryTable(): void {
     const reader = this.#reader;
     this.#scan.hasExceptions = true;
-    reader.skipLeb();
+    this.#tryBlocks += 1;
+    this.#blockType();
     for (let left = reader.count(2); left > 0; left -= 1) {
       const clause = reader.u8();
       if (clause > 3) throw unsupportedOperator(OP.tryTable);
@@ -387,7 +363,5 @@ export class FunctionScanner {
 /** What all of a leaf's code costs together, or -1 for a function that has to carry charges itself. */
 function leafCost(scan: FunctionScan): number {
   if (scan.hasLoop || scan.hasCall || scan.hasBulk || scan.hasExceptions) return -1;
-  let cost = 0;
-  for (let i = 0; i < scan.segments; i += 1) cost += scan.cost[i] ?? 0;
-  return cost <= LEAF_COST_MAX ? cost : -1;
+  return scan.total <= LEAF_COST_MAX ? scan.total : -1;
 }

@@ -98,7 +98,6 @@ test('a command is told to become a reactor', () => {
 });
 
 test('features the sandbox does not take', () => {
-  const section = (id: number, out: WasmWriter): BuiltModule => ({ ...good, sections: new Map([[id, out.bytes()]]) });
   assert.deepEqual(codes(section(SECTION.memory, new WasmWriter().u8(1, 3, 1, 2))), ['module.unsupported_feature']); // shared
   assert.deepEqual(codes(section(SECTION.memory, new WasmWriter().u8(1, 4, 1))), ['module.unsupported_feature']); // 64-bit
   assert.deepEqual(codes(section(SECTION.memory, new WasmWriter().u8(2, 0, 1, 0, 1))), ['module.unsupported_feature']); // two
@@ -131,6 +130,88 @@ test('functions too large to compile safely are refused', () => {
   assert.deepEqual(codes({ functions: [{ ...transform, locals: [[9000, 'i32']], code: [...blocks, 0x41, 0] }] }), [
     'module.too_large',
   ]);
+});
+
+const section = (id: number, out: WasmWriter): BuiltModule => ({ ...good, sections: new Map([[id, out.bytes()]]) });
+
+test('I7: modules that V8 answers by ending the process are refused before it sees them', () => {
+  // More types than V8 keeps in a process, where they stay.
+  const types = new WasmWriter(1 << 20).u32(1_000_000).u8(0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7f);
+  for (let i = 1; i < 1_000_000; i += 1) {
+    types.u8(0x60, 20);
+    for (let bit = 0; bit < 20; bit += 1) types.u8((i >> bit) & 1 ? 0x7f : 0x7e);
+    types.u8(0);
+  }
+  assert.deepEqual(codes(section(SECTION.type, types)), ['module.too_large']);
+  const group = new WasmWriter(1 << 20).u32(1).u8(0x4e).u32(1_000_000);
+  for (let i = 0; i < 1_000_000; i += 1) group.u8(0x60, 0, 0);
+  assert.deepEqual(codes(section(SECTION.type, group)), ['module.unsupported_feature']);
+  // 60,000 ways out of a block, each with 9,000 locals: one function needs more memory than V8 has for one. The function
+  // behind it is invalid: V8 starts to compile before it finds out.
+  const locals = 9000;
+  const ways = Array.from({ length: 60_000 }, (_, i) => [0x20, 0, 0x21, ...uleb(3 + (i % locals)), 0x20, 1, 0x0d, 0]);
+  const bomb: BuiltFunction = {
+    ...transform,
+    locals: [[locals, 'i32']],
+    code: [0x02, 0x40, ...ways.flat(), 0x0b, 0x20, ...uleb(3 + locals - 1)],
+  };
+  assert.deepEqual(codes({ functions: [bomb] }), ['module.too_large']);
+  assert.deepEqual(codes({ functions: [bomb, fn('invalid', 0, 1, [])] }), ['module.too_large']);
+});
+
+const uleb = (value: number): number[] => [...new WasmWriter(5).u32(value).bytes()];
+
+test('what makes a function hard to compile is counted: branches, loops with values, try blocks', () => {
+  const code = (times: number, piece: readonly number[]): number[] => Array.from({ length: times }, () => piece).flat();
+  const locals: BuiltFunction['locals'] = [[9000, 'i32']];
+  const table = [0x02, 0x40, 0x20, 0, 0x0e, ...uleb(4000), ...code(4001, [0]), 0x0b, 0x41, 0];
+  assert.deepEqual(codes({ functions: [{ ...transform, locals, code: table }] }), ['module.too_large']);
+  const many = Array.from({ length: 900 }, () => 'i32' as const);
+  const wide: BuiltFunction = { params: many, results: many, code: code(900, [0x41, 0]) };
+  const loops = [...code(900, [0x41, 0]), ...code(2000, [0x03, 1, 0x0b]), ...code(900, [0x1a]), 0x41, 0];
+  assert.deepEqual(codes({ functions: [{ ...transform, code: loops }, wide] }), ['module.too_large']);
+  const tries = [...code(10_001, [0x06, 0x40, 0x19, 0x0b]), 0x41, 0];
+  assert.deepEqual(codes({ functions: [{ ...transform, code: tries }] }), ['module.too_large']);
+});
+
+test('what an instance costs before any of its code runs is limited', () => {
+  const repeated = (out: WasmWriter, times: number, bytes: readonly number[]): WasmWriter => {
+    for (let i = 0; i < times; i += 1) out.u8(...bytes);
+    return out;
+  };
+  const imports = new WasmWriter().u32(1001);
+  for (let i = 0; i < 1001; i += 1) imports.name('wasi_snapshot_preview1').name('sched_yield').u8(0).u32(0);
+  const exports = new WasmWriter().u32(10_001);
+  for (let i = 0; i < 10_001; i += 1) exports.name(`e${i}`).u8(0).u32(0);
+  const wide = 1 << 20;
+  const tooLarge = new Map<number, WasmWriter>([
+    [SECTION.import, imports],
+    [SECTION.export, exports],
+    [SECTION.tag, repeated(new WasmWriter().u32(1001), 1001, [0, 0])],
+    // A sum of half a million numbers, worked out for each instance.
+    [SECTION.global, repeated(new WasmWriter(wide).u8(1, 0x7f, 0, 0x41, 0), 500_000, [0x41, 1, 0x6a]).u8(0x0b)],
+    [SECTION.data, repeated(new WasmWriter(wide).u8(1, 0, 0x41, 0), 500_000, [0x41, 1, 0x6a]).u8(0x0b, 0)],
+    [SECTION.element, repeated(new WasmWriter(wide).u8(1, 0, 0x41, 0, 0x0b).u32(2_000_000), 2_000_000, [0])],
+    [SECTION.function, repeated(new WasmWriter(wide).u32(200_001), 200_001, [0])],
+  ]);
+  for (const [id, out] of tooLarge) {
+    assert.deepEqual(codes({ ...section(id, out), table: [0] }), ['module.too_large'], `section ${id}`);
+  }
+  const customs = repeated(new WasmWriter().raw(buildModule(good)), 1001, [0, 1, 0]).bytes();
+  assert.deepEqual(codes(customs), ['module.too_large']);
+});
+
+test('a byte order mark is part of a name: what the engine will not find is not taken for it', () => {
+  const named = (name: string): BuiltModule => ({ functions: [{ ...transform, export: name }] });
+  assert.deepEqual(codes(named('\ufefftransform')), ['module.missing_export']);
+  const imports = [{ module: '\ufeffenv', name: 'abort', params: ['i32', 'i32', 'i32', 'i32'] as const, results: [] }];
+  assert.deepEqual(codes({ ...good, imports }), ['module.unknown_import']);
+  // The real transform takes an i64, the other one looks right.
+  const both = [
+    { ...transform, export: '\ufefftransform' },
+    { ...transform, params: ['i64' as const] },
+  ];
+  assert.deepEqual(codes({ functions: both }), ['module.bad_signature']);
 });
 
 test('nesting as deep as a body allows neither overflows a stack nor takes long', () => {

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { StreamlineError, type ErrorDetails } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-code.ts';
-import { FunctionScanner, FunctionTooLargeError } from './function-scan.ts';
+import { FunctionScanner } from './function-scan.ts';
 import { findKnownImport, sameSignature, signatureText, type FunctionType } from './known-imports.ts';
 import { TABLE_ELEMENTS_MAX } from './meter-module.ts';
 import { METER_PREFIX, type ModuleFacts } from './prepared-module.ts';
 import { decodeModule, type ModuleImport, type WasmModule } from './wasm-module.ts';
-import { UnsupportedFeatureError, WasmFormatError } from './wasm-reader.ts';
+import { TooLargeError, UnsupportedFeatureError, WasmFormatError } from './wasm-reader.ts';
 
 export const MODULE_BYTES_MAX = 64 << 20;
 export const PAGES_PER_MB = 16;
@@ -53,7 +53,6 @@ export function inspectModule(bytes: Uint8Array, limits: InspectionLimits = {}):
     for (const entry of module.imports) checkImport(entry, module, findings);
     checkMemory(module, limits.maxMemoryMb, findings);
     checkTables(module, findings);
-    checkBodies(module, findings);
   }
   const [first, ...rest] = findings.errors;
   if (first !== undefined) return { errors: [first, ...rest] };
@@ -78,16 +77,22 @@ function decode(bytes: Uint8Array, bytesMax: number, findings: Findings): WasmMo
     const text = 'this is a WebAssembly component, and only core modules are taken';
     return refuse('module.is_component', text, 'the component ABI arrives later; build a core module');
   }
-  const reason = invalidity(bytes);
-  if (reason !== undefined) {
-    return refuse('module.invalid', `not a valid WebAssembly module: ${reason}`, 'rebuild it; the file may be cut off');
-  }
+  // I7: before the engine sees it. There are modules that V8 answers by ending the process, and this keeps them from it.
+  // Every operator must be one the meter knows, too: code it cannot read it cannot stop.
+  let module: WasmModule;
   try {
-    return decodeModule(bytes);
+    module = decodeModule(bytes);
+    const scanner = new FunctionScanner(module);
+    for (let i = 0; i < module.bodies.length; i += 1) scanner.scan(i);
   } catch (error) {
     return noteFormat(error, findings);
   }
+  const reason = invalidity(bytes);
+  if (reason === undefined) return module;
+  return refuse('module.invalid', `not a valid WebAssembly module: ${reason}`, REBUILD);
 }
+
+const REBUILD = 'rebuild it; the file may be cut off';
 
 const STRIP = 'strip debug information: wasm-strip, -Wl,--strip-all, or -ldflags "-s -w"';
 
@@ -109,13 +114,10 @@ function noteFormat(error: unknown, findings: Findings): undefined {
     const hint = 'build without it: the sandbox takes WebAssembly 2.0 with SIMD, tail calls and exceptions';
     findings.add('module.unsupported_feature', `the module uses ${error.message}, which is not taken`, hint);
   } else if (error instanceof WasmFormatError) {
-    findings.add('module.invalid', `not a module that can be read: ${error.message}`);
-  } else if (error instanceof FunctionTooLargeError) {
-    findings.add(
-      'module.too_large',
-      `the module has ${error.message}, too large to compile safely`,
-      'split the function',
-    );
+    findings.add('module.invalid', `not a module that can be read: ${error.message}`, REBUILD);
+  } else if (error instanceof TooLargeError) {
+    const hint = 'no toolchain makes that of an ordinary program: split what is so large';
+    findings.add('module.too_large', `the module has ${error.message}, more than can be run safely`, hint);
   } else throw error;
 }
 
@@ -217,19 +219,6 @@ function checkTables(module: WasmModule, findings: Findings): void {
     else if (limits.min > TABLE_ELEMENTS_MAX) {
       findings.add('module.table_limit', `a table of ${limits.min} elements, at most ${TABLE_ELEMENTS_MAX} are taken`);
     }
-  }
-}
-
-/** Every operator must be one the meter knows: code it cannot read it cannot stop. */
-function checkBodies(module: WasmModule, findings: Findings): void {
-  try {
-    const scanner = new FunctionScanner(module);
-    module.bodies.forEach((body, i) => {
-      const type = module.types[module.functionTypes[module.importedFunctions + i] ?? -1];
-      if (type !== undefined) scanner.scan(type, body);
-    });
-  } catch (error) {
-    noteFormat(error, findings);
   }
 }
 

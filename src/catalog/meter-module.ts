@@ -111,7 +111,7 @@ function meterCode(module: WasmModule, indices: MeterIndices, additions: Additio
   module.bodies.forEach((body, i) => {
     const type = module.types[module.functionTypes[module.importedFunctions + i] ?? -1];
     if (type === undefined) throw new WasmFormatError(`function ${i} has no type`);
-    const metered = meter.write(module.bytes, body, scanner.scan(type, body), additions.blockType(type));
+    const metered = meter.write(module.bytes, body, scanner.scan(i), additions.blockType(type));
     out.u32(metered.length).raw(metered);
   });
   for (const body of helpers) out.u32(body.length).raw(body);
@@ -121,7 +121,8 @@ function meterCode(module: WasmModule, indices: MeterIndices, additions: Additio
 /** FUEL_SET, FUEL_LEFT and the stand-in for memory.grow, in this order. */
 function helperBodies(indices: MeterIndices, hasMemory: boolean): Uint8Array[] {
   const fuel = indices.fuelGlobal;
-  const set = new WasmWriter().u8(0, 0x20, 0, 0xfc, 6, 0x24).u32(fuel).u8(0x0b);
+  const trapWhenOut = (out: WasmWriter): WasmWriter => out.u8(0x23).u32(fuel).u8(0x42, 0, 0x53, 0x04, 0x40, 0x00, 0x0b);
+  const set = trapWhenOut(new WasmWriter().u8(0, 0x20, 0, 0xfc, 6, 0x24).u32(fuel)).u8(0x0b);
   const left = new WasmWriter().u8(0, 0x23).u32(fuel).u8(0xb9, 0x0b);
   const grow = new WasmWriter();
   if (!hasMemory) return [set.bytes(), left.bytes(), grow.u8(0, 0x41, 0x7f, 0x0b).bytes()];
@@ -130,15 +131,14 @@ function helperBodies(indices: MeterIndices, hasMemory: boolean): Uint8Array[] {
     amount();
     grow.u8(0x7d, 0x24).u32(fuel);
   };
-  const trapWhenOut = (): void => void grow.u8(0x23).u32(fuel).u8(0x42, 0, 0x53, 0x04, 0x40, 0x00, 0x0b);
   grow.u8(1, 1, 0x7f); // one local: the result
   charge(() => grow.u8(0x42).s64(MEMORY_GROW_REFUSED_COST));
-  trapWhenOut();
+  trapWhenOut(grow);
   grow.u8(0x20, 0, 0x45, 0x04, 0x40, 0x3f, 0, 0x0f, 0x0b); // by nothing: memory.size
   // Pages are charged once they are there: allocators ask for more than the limit and expect a refusal, not a trap.
   grow.u8(0x20, 0, 0x40, 0, 0x22, 1, 0x41, 0x7f, 0x47, 0x04, 0x40);
   charge(() => grow.u8(0x20, 0, 0xad, 0x42).s64(MEMORY_PAGE_COST).u8(0x7e, 0x42).s64(MEMORY_GROW_COST).u8(0x7c));
-  trapWhenOut();
+  trapWhenOut(grow);
   grow.u8(0x0b, 0x20, 1, 0x0b);
   return [set.bytes(), left.bytes(), grow.bytes()];
 }

@@ -13,10 +13,12 @@ export async function readModuleFile(
   bytesMax: number,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const file = await resolveInside(modulesDir, modulePath);
-  // Without O_NONBLOCK, opening a named pipe would wait for its writer for ever.
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw unreadable(modulePath, error);
-  });
+  // Without O_NONBLOCK, opening a named pipe would wait for its writer for ever. The real path is no link, unless it has just become one.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(
+    (error: unknown) => {
+      throw unreadable(modulePath, error);
+    },
+  );
   try {
     const stat = await handle.stat();
     if (!stat.isFile())

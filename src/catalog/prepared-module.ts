@@ -1,7 +1,7 @@
 import type { TransformationType } from '../spec/transformation-config.ts';
 
 /** Bump whenever what the meter writes changes: cached artefacts of another version are rebuilt, never run. */
-export const METER_VERSION = 1;
+export const METER_VERSION = 2;
 
 /**
  * Fuel units per millisecond of timeout_ms. One unit is about one WebAssembly instruction; measured in bench/README.md.
@@ -10,7 +10,7 @@ export const FUEL_PER_MS = 5_000_000;
 
 /** Exports the meter adds. A guest that brings a name starting with this prefix is refused (module.reserved_name). */
 export const METER_PREFIX = 'streamline:';
-/** (f64 units) → (): sets what is left. */
+/** (f64 units) → (): sets what is left; traps when that is negative, and no handler of the guest catches a trap. */
 export const FUEL_SET = 'streamline:fuel_set';
 /** () → f64: what is left; negative once the guest ran out. */
 export const FUEL_LEFT = 'streamline:fuel_left';

@@ -1,5 +1,6 @@
 import type { FunctionType, ValueType } from './known-imports.ts';
-import { UnsupportedFeatureError, WasmFormatError, WasmReader } from './wasm-reader.ts';
+import { IMMEDIATE, IMMEDIATES, OP } from './wasm-operator.ts';
+import { TooLargeError, UnsupportedFeatureError, WasmFormatError, WasmReader } from './wasm-reader.ts';
 
 export const SECTION = {
   custom: 0,
@@ -38,6 +39,32 @@ export const SECTION_ORDER = [
 export type ExternalKind = 'function' | 'table' | 'memory' | 'global' | 'tag';
 const KINDS: readonly ExternalKind[] = ['function', 'table', 'memory', 'global', 'tag'];
 const FUNCTION_TYPE = 0x60;
+
+/**
+ * How many entries of a section are taken. All of this is work and memory before a line of the guest's runs, and again for each
+ * new instance; types stay in the engine for as long as the process lives, and past one million of them V8 ends it.
+ */
+const ENTRIES_MAX: ReadonlyMap<number, readonly [max: number, what: string]> = new Map([
+  [SECTION.type, [10_000, 'types']],
+  [SECTION.import, [1000, 'imports']],
+  [SECTION.function, [200_000, 'functions']],
+  [SECTION.table, [100, 'tables']],
+  [SECTION.memory, [100, 'memories']],
+  [SECTION.tag, [1000, 'exception tags']],
+  [SECTION.export, [10_000, 'exports']],
+  [SECTION.code, [200_000, 'functions']],
+  [SECTION.data, [100_000, 'data segments']],
+]);
+/** Sections of constant expressions, which are evaluated for each new instance. */
+const SECTION_BYTES_MAX: ReadonlyMap<number, readonly [max: number, what: string]> = new Map([
+  [SECTION.global, [1 << 20, 'globals']],
+  [SECTION.element, [1 << 20, 'table elements']],
+]);
+const CUSTOM_SECTIONS_MAX = 1000;
+/** Of one constant expression where a section of them cannot be limited as a whole: an address and its end. */
+const OFFSET_BYTES_MAX = 16;
+/** As in the engine. */
+const VALUES_MAX = 1000;
 
 export interface ByteRange {
   readonly start: number;
@@ -108,6 +135,20 @@ export function readValueType(reader: WasmReader): ValueType {
   return type;
 }
 
+const NO_VALUE = 0x40;
+
+/**
+ * A block's type: the index of a function type, or -1 for the short forms (no result, or one). Short forms of typed references
+ * take more than a byte: passed over as one, their rest would be read as operators the engine never executes.
+ */
+export function readBlockType(reader: WasmReader): number {
+  const first = reader.peek();
+  if (first < NO_VALUE || first >= 0x80) return reader.u32();
+  if (first === NO_VALUE) reader.u8();
+  else readValueType(reader);
+  return -1;
+}
+
 export function valueTypeByte(type: ValueType): number {
   for (const [byte, known] of VALUE_TYPES) if (known === type) return byte;
   throw new WasmFormatError(`no such type ${type}`);
@@ -116,7 +157,11 @@ export function valueTypeByte(type: ValueType): number {
 function readFunctionType(reader: WasmReader): FunctionType {
   // Structs, arrays and recursive groups live in V8's heap, which no memory limit of ours bounds.
   if (reader.u8() !== FUNCTION_TYPE) throw new UnsupportedFeatureError('garbage collection (struct and array types)');
-  const list = (): ValueType[] => Array.from({ length: reader.count() }, () => readValueType(reader));
+  const list = (): ValueType[] => {
+    const length = reader.count();
+    if (length > VALUES_MAX) throw new TooLargeError(`a function type of ${length} values (at most ${VALUES_MAX})`);
+    return Array.from({ length }, () => readValueType(reader));
+  };
   return { params: list(), results: list() };
 }
 
@@ -141,6 +186,11 @@ function readTable(reader: WasmReader): Table {
   return { elementType, limits: readLimits(reader) };
 }
 
+function readTag(reader: WasmReader): void {
+  reader.u8();
+  reader.u32();
+}
+
 function readImport(reader: WasmReader): ModuleImport {
   const module = reader.name();
   const name = reader.name();
@@ -152,10 +202,8 @@ function readImport(reader: WasmReader): ModuleImport {
   else if (kind === 'global') {
     readValueType(reader);
     reader.u8();
-  } else if (kind === 'tag') {
-    reader.u8();
-    reader.u32();
-  } else throw new WasmFormatError(`unknown kind of import ${module}.${name}`);
+  } else if (kind === 'tag') readTag(reader);
+  else throw new WasmFormatError(`unknown kind of import ${module}.${name}`);
   return { module, name, kind, typeIndex };
 }
 
@@ -166,13 +214,29 @@ function readExport(reader: WasmReader): ModuleExport {
   return { name, kind, index: reader.u32() };
 }
 
-function readBodies(reader: WasmReader): ByteRange[] {
-  return Array.from({ length: reader.count(2) }, () => {
-    const length = reader.u32();
-    const start = reader.at;
-    reader.skip(length);
-    return { start, end: reader.at };
-  });
+function readBody(reader: WasmReader): ByteRange {
+  const length = reader.u32();
+  const start = reader.at;
+  reader.skip(length);
+  return { start, end: reader.at };
+}
+
+function passOffset(reader: WasmReader): void {
+  const start = reader.at;
+  for (let opcode = reader.u8(); opcode !== OP.end; opcode = reader.u8()) {
+    if (IMMEDIATES[opcode] === IMMEDIATE.leb) reader.skipLeb();
+    else if (IMMEDIATES[opcode] !== IMMEDIATE.none) throw new WasmFormatError(`no address at byte ${start}`);
+    if (reader.at - start > OFFSET_BYTES_MAX)
+      throw new TooLargeError('a data segment whose address is a long expression');
+  }
+}
+
+/** Only for its limits: nobody needs the data itself. */
+function passDataSegment(reader: WasmReader): void {
+  const flags = reader.u32();
+  if (flags === 2) reader.u32();
+  if (flags !== 1) passOffset(reader);
+  reader.skip(reader.u32());
 }
 
 function findSections(bytes: Uint8Array): Pick<WasmModule, 'sections' | 'customSections'> {
@@ -190,13 +254,19 @@ function findSections(bytes: Uint8Array): Pick<WasmModule, 'sections' | 'customS
     else if (!known.has(id)) throw new UnsupportedFeatureError(`section ${id}`);
     else if (sections.has(id)) throw new WasmFormatError(`section ${id} appears twice`);
     else sections.set(id, range);
+    const [bytesMax, what] = SECTION_BYTES_MAX.get(id) ?? [Infinity, ''];
+    if (length > bytesMax) throw new TooLargeError(`${length} bytes of ${what} (at most ${bytesMax})`);
+    if (customSections.length > CUSTOM_SECTIONS_MAX) {
+      throw new TooLargeError(`more than ${CUSTOM_SECTIONS_MAX} custom sections`);
+    }
   }
   return { sections, customSections };
 }
 
 /**
- * Decodes the skeleton of a module that WebAssembly.validate has accepted. Throws UnsupportedFeatureError for what V8 takes
- * and the sandbox does not, WasmFormatError for bytes that make no sense.
+ * Decodes the skeleton of a module, which the engine need not have seen: to decode it before is what protects the engine.
+ * Throws TooLargeError, UnsupportedFeatureError for what V8 takes and the sandbox does not, WasmFormatError for bytes that make
+ * no sense.
  */
 export function decodeModule(bytes: Uint8Array): WasmModule {
   const { sections, customSections } = findSections(bytes);
@@ -204,11 +274,15 @@ export function decodeModule(bytes: Uint8Array): WasmModule {
     const range = sections.get(id);
     if (range === undefined) return [];
     const reader = new WasmReader(bytes, range.start, range.end);
-    return Array.from({ length: reader.count() }, () => read(reader));
+    const length = reader.count();
+    const [entriesMax, what] = ENTRIES_MAX.get(id) ?? [Infinity, ''];
+    if (length > entriesMax) throw new TooLargeError(`${length} ${what} (at most ${entriesMax})`);
+    return Array.from({ length }, () => read(reader));
   }
+  list(SECTION.data, passDataSegment);
+  list(SECTION.tag, readTag);
   const imports = list(SECTION.import, readImport);
   const imported = imports.filter((entry) => entry.kind === 'function').map((entry) => entry.typeIndex);
-  const codeRange = sections.get(SECTION.code);
   const globalRange = sections.get(SECTION.global);
   return {
     bytes,
@@ -222,7 +296,7 @@ export function decodeModule(bytes: Uint8Array): WasmModule {
     memories: list(SECTION.memory, readLimits),
     globals: globalRange === undefined ? 0 : new WasmReader(bytes, globalRange.start, globalRange.end).count(),
     exports: list(SECTION.export, readExport),
-    bodies: codeRange === undefined ? [] : readBodies(new WasmReader(bytes, codeRange.start, codeRange.end)),
+    bodies: list(SECTION.code, readBody),
     hasStart: sections.has(SECTION.start),
   };
 }

@@ -4,7 +4,11 @@ export class WasmFormatError extends Error {}
 /** A module uses a feature the sandbox does not take. */
 export class UnsupportedFeatureError extends Error {}
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+/** A module, or a part of one, is more than the engine can be trusted with. The message completes "the module has …". */
+export class TooLargeError extends Error {}
+
+// The engine takes a byte order mark for a part of the name.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Reads a WebAssembly binary front to back; every read is checked against `end`, so a lying length throws and never runs over. */
 export class WasmReader {
@@ -27,6 +31,13 @@ export class WasmReader {
     const byte = this.at < this.end ? this.bytes[this.at] : undefined;
     if (byte === undefined) throw new WasmFormatError(`unexpected end at byte ${this.at}`);
     this.at += 1;
+    return byte;
+  }
+
+  /** The next byte, not passed. */
+  peek(): number {
+    const byte = this.u8();
+    this.at -= 1;
     return byte;
   }
 

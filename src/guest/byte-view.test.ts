@@ -24,3 +24,20 @@ void test('a buffer that is no whole number of words is copied to its last byte'
   copyBytes(byteView(Uint8Array.from([1, 2, 3, 4, 5, 6, 7]).buffer), 0, to, 0, 7);
   assert.deepEqual([...to.bytes], [1, 2, 3, 4, 5, 6, 7]);
 });
+
+void test("beyond 2 GiB of a guest's memory the same bytes come over, and in no time", () => {
+  const pages = 40_000;
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const guest = byteView(memory.buffer);
+  const outside = byteView(new SharedArrayBuffer(256));
+  const far = (pages - 1) * 65_536;
+  for (const length of [7, 64, 300]) {
+    outside.bytes.fill(0).write('0123456789'.repeat(30).slice(0, length), 0, 'latin1');
+    const sent = outside.bytes.toString('latin1', 0, Math.min(length, 256));
+    copyBytes(outside, 0, guest, far, sent.length);
+    outside.bytes.fill(0xee);
+    copyBytes(guest, far, outside, 0, sent.length);
+    assert.equal(outside.bytes.toString('latin1', 0, sent.length), sent);
+    assert.ok(outside.bytes.subarray(sent.length).every((byte) => byte === 0xee));
+  }
+});

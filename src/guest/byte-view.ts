@@ -22,11 +22,12 @@ export function copyBytes(from: ByteView, fromAt: number, to: ByteView, toAt: nu
   }
   const source = from.words;
   const target = to.words;
-  const shift = (toAt - fromAt) >> 2;
-  const end = (fromAt + length) >>> 2;
-  for (let i = fromAt >>> 2; i < end; i += 1) target[i + shift] = source[i] ?? 0;
+  // By division, not by shifting: a guest's memory may have 4 GiB, and a shift takes what is beyond 2 for negative.
+  const shift = (toAt - fromAt) / 4;
+  const end = Math.floor((fromAt + length) / 4);
+  for (let i = fromAt / 4; i < end; i += 1) target[i + shift] = source[i] ?? 0;
   // The tail byte by byte: what follows the record is not the guest's (I9).
   const sourceBytes = from.bytes;
   const targetBytes = to.bytes;
-  for (let i = end << 2; i < fromAt + length; i += 1) targetBytes[i + toAt - fromAt] = sourceBytes[i] ?? 0;
+  for (let i = end * 4; i < fromAt + length; i += 1) targetBytes[i + toAt - fromAt] = sourceBytes[i] ?? 0;
 }

@@ -21,6 +21,16 @@ const FAILED = 0xffffffff;
 const NULL_KEY = 0xffffffff;
 /** Kafka's own limit on a topic name. */
 const TOPIC_BYTES_MAX = 249;
+const MIB = 1024 * 1024;
+/**
+ * Of one batch's outputs together (I7): thousands of small records, each answered with the largest output allowed, are more
+ * memory than the machine has. What is beyond fails, record by record.
+ */
+const BATCH_OUTPUT_BYTES_MAX = 256 * MIB;
+
+const BATCH_FULL =
+  `the outputs of one batch came to ${String(BATCH_OUTPUT_BYTES_MAX / MIB)} MiB before this record: ` +
+  'have the guest write less, or lower limits.poll_records';
 
 type RecordCall = (pointer: number, length: number) => number;
 type OutputCall = (pointer: number, length: number, output: number) => number;
@@ -48,6 +58,7 @@ export class GuestInstance implements Guest {
   readonly #fuelSet: (units: number) => void;
   readonly #fuelLeft: () => number;
   readonly #budget: number;
+  readonly #batchOutputBytesMax: number;
   readonly #framed: boolean;
   readonly #tombstonesToGuest: boolean;
   readonly #partitionOfInput: boolean;
@@ -71,6 +82,7 @@ export class GuestInstance implements Guest {
     this.#fuelSet = calls.fuelSet;
     this.#fuelLeft = calls.fuelLeft;
     this.#budget = config.timeoutMs * FUEL_PER_MS;
+    this.#batchOutputBytesMax = Math.max(BATCH_OUTPUT_BYTES_MAX, config.limits.outputBytesMax);
     this.#framed = config.payload === 'framed';
     this.#tombstonesToGuest = config.tombstones === 'transform';
     this.#partitionOfInput = config.partition === 'input';
@@ -86,6 +98,7 @@ export class GuestInstance implements Guest {
     host: HostContext,
     imports: Record<string, Record<string, unknown>>,
   ): GuestInstance {
+    host.detach();
     const instance = instantiate(prepared, imports, config);
     const memory = new GuestMemory(exportedMemory(instance));
     const calls = callsOf(instance);
@@ -155,6 +168,10 @@ export class GuestInstance implements Guest {
         return true;
       }
       if (written > buffers.outputCapacity) throw outputTooLong(written, buffers.outputCapacity);
+      if (writer.byteLength + written > this.#batchOutputBytesMax) {
+        writer.failed(recordIndex, 'guest.output_too_large', BATCH_FULL, this.#fuelUsed());
+        return true;
+      }
       const topic = this.#route === undefined ? DEFAULT_TOPIC : this.#routed(batch, this.#route, written, length);
       if (written === 0) {
         writer.plain(recordIndex, KIND_OUTPUT, ALL_FROM_INPUT, topic, partition, this.#fuelUsed());

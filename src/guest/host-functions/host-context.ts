@@ -4,10 +4,13 @@ import { GuestAbort } from './guest-abort.ts';
 import type { LogBuffer } from './log-buffer.ts';
 
 /** Fuel of a host call that does next to nothing: about what it takes in time. */
-export const CALL_FUEL = 100;
+export const CALL_FUEL = 400;
+/** Of ending the call with an exception, which a guest may catch and ask for again: 3 µs. */
+const ABORT_FUEL = 20_000;
 
 /** The two exports the meter adds, absent in a module that is not metered. */
 export interface FuelGauge {
+  /** Throws the guest's trap when it is negative. */
   set(units: number): void;
   left(): number;
 }
@@ -31,12 +34,17 @@ export class HostContext {
     this.log = log;
   }
 
-  /** A new instance begins: what the old one held is gone. */
+  /** The instance is gone: until the next is attached, its start section finds neither a memory nor a record. */
+  detach(): void {
+    this.#memory = undefined;
+    this.#fuel = undefined;
+    this.#reader = undefined;
+    this.monotonicNs = 0n;
+  }
+
   attach(memory: GuestMemory, fuel: FuelGauge | undefined): void {
     this.#memory = memory;
     this.#fuel = fuel;
-    this.#reader = undefined;
-    this.monotonicNs = 0n;
   }
 
   /** A record begins: metadata functions answer from it. */
@@ -47,17 +55,22 @@ export class HostContext {
 
   /** A start section may call a host function before the instance, and with it its memory, is known. */
   get memory(): GuestMemory {
-    if (this.#memory === undefined) throw new GuestAbort('a host function was called before the module had started');
-    return this.#memory;
+    return this.#memory ?? this.abort('a host function was called before the module had started');
   }
 
   /**
-   * Takes fuel for work the host does at the guest's request, so that a loop of host calls meets the same deadline as a
-   * loop of instructions. The guest traps at its next checkpoint if this was too much.
+   * Takes fuel for work the host is about to do at the guest's request, so that a loop of host calls meets the same deadline as
+   * a loop of instructions. Ends the guest's call with a trap, which it cannot catch, when there is not enough.
    */
   charge(units: number): void {
     const fuel = this.#fuel;
     if (fuel !== undefined) fuel.set(fuel.left() - units);
+  }
+
+  /** Ends the guest's call because of what it did, or asked for. */
+  abort(message: string): never {
+    this.charge(ABORT_FUEL);
+    throw new GuestAbort(message);
   }
 
   /** -1 outside a record, as in init. */

@@ -21,8 +21,9 @@ export interface GuestLog {
 /** What a batch can carry, whatever the rate: a batch that takes a minute must not bring 60 s of lines at once. */
 const BUFFERED_LINES_MAX = 1000;
 const WINDOW_MS = 1000;
-/** Of one write to a text stream; what is beyond is not looked at. */
-const PIECE_BYTES_MAX = 65_536;
+/** Of one write to a text stream; what is beyond is not looked at, and lines beyond count as one dropped. */
+export const WRITTEN_BYTES_MAX = 16_384;
+const WRITTEN_LINES_MAX = 100;
 
 /**
  * Log lines of one guest thread, held until the batch is answered: never one message a line (I7). Time is given by the
@@ -73,15 +74,21 @@ export class LogBuffer {
 
   /**
    * Takes a piece of a text stream; a line is what ends in a line feed, as runtimes write one in many pieces. `take` ends
-   * the last one.
+   * the last one. Answers how many lines there were.
    */
-  write(level: GuestLogLevel, bytes: Buffer, start: number, length: number): void {
-    const pieces = bytes.toString('utf8', start, start + Math.min(length, PIECE_BYTES_MAX)).split('\n');
+  write(level: GuestLogLevel, bytes: Buffer, start: number, length: number): number {
+    const text = bytes.toString('utf8', start, start + Math.min(length, WRITTEN_BYTES_MAX));
+    const pieces = text.split('\n', WRITTEN_LINES_MAX + 1);
+    if (pieces.length > WRITTEN_LINES_MAX) {
+      pieces.length = WRITTEN_LINES_MAX;
+      this.#dropped += 1;
+    }
     for (const [i, piece] of pieces.entries()) {
       if (i > 0) this.#endLine(level);
       const pending = this.#pending.get(level) ?? '';
       if (pending.length <= this.#lineBytesMax) this.#pending.set(level, pending + piece);
     }
+    return pieces.length;
   }
 
   #endLine(level: GuestLogLevel): void {

@@ -1,5 +1,4 @@
 import type { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
-import { GuestAbort } from './guest-abort.ts';
 import { CALL_FUEL, type HostContext } from './host-context.ts';
 import { guestLogLevel, printable } from './log-buffer.ts';
 
@@ -40,7 +39,7 @@ export function streamlineFunctions(
       context.charge(CALL_FUEL);
       if (topic.length > capacity >>> 0) return topic.length;
       if (!context.memory.contains(pointer, topic.length)) {
-        throw new GuestAbort('streamline.metadata_topic: the buffer lies outside of the memory');
+        context.abort('streamline.metadata_topic: the buffer lies outside of the memory');
       }
       topic.copy(context.memory.view.bytes, pointer >>> 0);
       return topic.length;
@@ -54,10 +53,11 @@ export function envFunctions(
 ): Record<keyof typeof KNOWN_IMPORTS.env, (...args: never[]) => unknown> {
   return {
     abort(message: number, file: number, line: number, column: number): void {
+      context.charge(CALL_FUEL);
       const text = assemblyScriptString(context, message);
       const place = assemblyScriptString(context, file);
       const where = place === undefined ? '' : ` at ${place}:${String(line >>> 0)}:${String(column >>> 0)}`;
-      throw new GuestAbort(`abort: ${text ?? 'no message'}${where}`);
+      context.abort(`abort: ${text ?? 'no message'}${where}`);
     },
   };
 }

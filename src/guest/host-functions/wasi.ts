@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
-import { GuestAbort } from './guest-abort.ts';
 import { CALL_FUEL, type HostContext } from './host-context.ts';
+import { WRITTEN_BYTES_MAX } from './log-buffer.ts';
 
 /** WASI errno values, from its specification (preview 1). */
 const SUCCESS = 0;
@@ -17,6 +17,11 @@ const STDERR = 2;
 /** A look at the clock moves it by this much, so that no runtime divides by an interval of zero. */
 const CLOCK_STEP_NS = 1000n;
 const RANDOM_BYTES_MAX = 65536;
+/** What calls take beyond CALL_FUEL, measured: the system's generator is slow to ask and then gives 2 bytes a nanosecond. */
+const RANDOM_FUEL = 20_000;
+const RANDOM_BYTE_FUEL = 3;
+const LISTED_FUEL = 2500;
+const WRITTEN_BYTE_FUEL = 5;
 /** Of what a call may list: buffers to write, events to wait for. */
 const LISTED_MAX = 64;
 /** Sizes and tag of WASI's `subscription` and `event`. */
@@ -56,7 +61,7 @@ function emptyProcess(context: HostContext): Partial<WasiFunctions> {
     environ_get: nothingToWrite,
     sched_yield: nothingToWrite,
     proc_exit(code: number): void {
-      throw new GuestAbort(`the guest exited with code ${String(code >>> 0)}`);
+      context.abort(`the guest exited with code ${String(code >>> 0)}`);
     },
     /**
      * Real randomness, though it costs a guest that asks for it its determinism: predictable bytes would be a trap for one
@@ -64,9 +69,10 @@ function emptyProcess(context: HostContext): Partial<WasiFunctions> {
      */
     random_get(pointer: number, length: number): number {
       const bytes = length >>> 0;
-      context.charge(CALL_FUEL + bytes);
+      context.charge(CALL_FUEL);
       if (bytes > RANDOM_BYTES_MAX) return EINVAL;
       if (!context.memory.contains(pointer, bytes)) return EFAULT;
+      context.charge(RANDOM_FUEL + bytes * RANDOM_BYTE_FUEL);
       randomFillSync(context.memory.view.bytes, pointer >>> 0, bytes);
       return SUCCESS;
     },
@@ -101,6 +107,7 @@ function clocks(context: HostContext): Partial<WasiFunctions> {
       const { memory } = context;
       if (!memory.contains(subscriptions, polled * SUBSCRIPTION_BYTES)) return EFAULT;
       if (!memory.contains(events, polled * EVENT_BYTES)) return EFAULT;
+      context.charge(polled * LISTED_FUEL);
       const { bytes } = memory.view;
       for (let i = 0; i < polled; i += 1) {
         const from = (subscriptions >>> 0) + i * SUBSCRIPTION_BYTES;
@@ -133,8 +140,9 @@ function output(context: HostContext): Partial<WasiFunctions> {
         const pointer = bytes.readUInt32LE((iovecs >>> 0) + i * 8);
         const length = bytes.readUInt32LE((iovecs >>> 0) + i * 8 + 4);
         if (!context.memory.contains(pointer, length)) return EFAULT;
-        context.charge(length);
-        context.log.write(descriptor === STDERR ? 'warn' : 'info', bytes, pointer, length);
+        context.charge(LISTED_FUEL + Math.min(length, WRITTEN_BYTES_MAX) * WRITTEN_BYTE_FUEL);
+        const lines = context.log.write(descriptor === STDERR ? 'warn' : 'info', bytes, pointer, length);
+        context.charge(lines * LISTED_FUEL);
         written += length;
       }
       return writeU32(context, writtenPointer, written) ? SUCCESS : EFAULT;

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { inspectModule } from '../catalog/inspect-module.ts';
+import { meterModule } from '../catalog/meter-module.ts';
+import { FUEL_PER_MS } from '../catalog/prepared-module.ts';
+import { buildModule, leb, type BuiltModule } from '../catalog/wasm-builder.ts';
+import { InThreadExecutor } from './in-thread-executor.ts';
+import { batchOf, gist, guestConfig } from './testing/fixture.ts';
+
+const MIB = 1024 * 1024;
+const TRANSFORM = { export: 'transform', params: ['i32', 'i32', 'i32'], results: ['i32'] } as const;
+
+async function open(built: BuiltModule, maxMemoryMb: number): Promise<InThreadExecutor> {
+  const bytes = buildModule(built);
+  const { facts } = inspectModule(bytes);
+  assert.ok(facts !== undefined);
+  const metered = meterModule(bytes, { maxMemoryPages: maxMemoryMb * 16, initialFuel: FUEL_PER_MS });
+  const config = guestConfig({ payload: 'value', limits: { outputBytesMax: MIB } });
+  const module = { facts, module: new WebAssembly.Module(metered), maxMemoryMb };
+  const executor = new InThreadExecutor({ config, module }, () => undefined);
+  await executor.start();
+  return executor;
+}
+
+void test('I7: many small records with the largest of outputs fill no more than their share of memory', async () => {
+  const executor = await open({ functions: [{ ...TRANSFORM, code: [0x41, ...leb(MIB)] }] }, 8);
+  const result = await executor.execute(batchOf(Array.from({ length: 400 }, () => 'x')));
+  const failed = gist(result).filter((code) => code === 'guest.output_too_large').length;
+  assert.ok(failed > 100 && failed < 200, `${failed} failed`);
+  assert.ok(result.buffer.byteLength <= 512 * MIB);
+});
+
+void test('a guest with more than 2 GiB of memory gets its records and gives its outputs', async () => {
+  const echo = [0x20, 2, 0x20, 0, 0x20, 1, 0xfc, 10, 0, 0, 0x20, 1];
+  const executor = await open({ memory: [40_000], functions: [{ ...TRANSFORM, code: echo }] }, 4096);
+  const values = ['hello 1', 'hello 22', 'a longer one, of some more words'];
+  assert.deepEqual(gist(await executor.execute(batchOf(values))), values);
+});
