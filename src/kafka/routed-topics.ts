@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/error-code.ts';
 import { toStreamlineError } from '../base/error.ts';
 import type { TopicDirectory } from '../pipeline/ports.ts';
+import { isTopicName } from '../spec/spec-name.ts';
 import type { TopicAdmin } from './topic-check.ts';
 
 export interface RoutedTopicsOptions {
@@ -27,12 +28,10 @@ const PRESENT_TTL_MS = 300_000;
 /** Answers "no" remembered: a guest may invent names without end. */
 const REFUSED_MAX = 1_000;
 
-const LEGAL = /^[a-zA-Z0-9._-]{1,249}$/;
-
 /** undefined = a topic may have this name (Kafka's rule, and none of the brokers' own topics). */
 export function topicNameFault(topic: string): string | undefined {
   const shown = JSON.stringify(topic.length > 60 ? `${topic.slice(0, 60)}…` : topic);
-  if (topic === '.' || topic === '..' || !LEGAL.test(topic)) return `${shown} is no legal topic name`;
+  if (!isTopicName(topic)) return `${shown} is no legal topic name`;
   if (topic.startsWith('__')) return `${shown} is a topic of the cluster itself`;
   return undefined;
 }
