@@ -45,6 +45,9 @@ export function ensureBuilt(): void {
   }
 }
 
+const REPLACE_ATTEMPTS_MAX = 100;
+const REPLACE_PAUSE_MS_MAX = 10;
+
 /**
  * Programs run from dist/ and start threads from it while it is replaced: so it is gone for the moment between two renames only.
  * Another build may come in between: either result is of some current source.
@@ -59,7 +62,9 @@ export function replaceDist(folder: string, target = dist): void {
       return;
     } catch (thrown) {
       const code = (thrown as NodeJS.ErrnoException).code ?? '';
-      if (attempt === 10 || !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(code)) throw thrown;
+      if (attempt === REPLACE_ATTEMPTS_MAX || !['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(code)) throw thrown;
+      // Uneven, or two that trip over each other do so again and again.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, Math.random() * REPLACE_PAUSE_MS_MAX);
     } finally {
       rmSync(old, { recursive: true, force: true });
     }

@@ -19,6 +19,7 @@ interface Check {
 const CHECKS: readonly Check[] = [
   tool('types', 'typescript/bin/tsc', ['-p', '.', '--pretty', 'false']),
   tool('lint', 'oxlint/bin/oxlint', ['--type-aware', '--deny-warnings', '--quiet']),
+  tool('unused code', 'knip/bin/knip.js', ['--treat-config-hints-as-errors']),
   tool('format', 'prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.']),
   {
     name: 'import boundaries',

@@ -137,7 +137,7 @@ function readOutcomes(events: string): TestOutcome[] {
 }
 
 /** Exported for its test. */
-export function reportOf(
+function reportOf(
   file: string,
   end: ProcessEnd,
   outcomes: readonly TestOutcome[],

@@ -1,7 +1,7 @@
-import { globSync } from 'node:fs';
-import { basename } from 'node:path';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 
-export type SuiteName = 'checks' | 'unit' | 'sim' | 'integration';
+export type SuiteName = 'checks' | 'unit' | 'sim' | 'native' | 'integration';
 
 export interface SuiteOptions {
   readonly files: readonly string[];
@@ -13,7 +13,7 @@ export interface SuiteOptions {
 }
 
 /** In the order they run. The static checks (checks.ts) come first and have no files. */
-export const SUITE_NAMES: readonly SuiteName[] = ['checks', 'unit', 'sim', 'integration'];
+export const SUITE_NAMES: readonly SuiteName[] = ['checks', 'unit', 'sim', 'native', 'integration'];
 
 export const SUITES: Readonly<Record<Exclude<SuiteName, 'checks'>, SuiteOptions>> = {
   unit: {
@@ -23,6 +23,8 @@ export const SUITES: Readonly<Record<Exclude<SuiteName, 'checks'>, SuiteOptions>
     fileMsMax: 2 * 60_000,
   },
   sim: { files: ['src/**/*.sim.test.ts'], concurrency: 2, fileMsMax: 10 * 60_000 },
+  // The addon itself, on librdkafka's mock cluster.
+  native: { files: ['native/test/*.test.ts'], concurrency: 2, fileMsMax: 30 * 60_000 },
   integration: { files: ['integration/**/*.test.ts'], concurrency: 1, fileMsMax: 10 * 60_000 },
 };
 
@@ -33,4 +35,10 @@ export function filesOf(root: string, { files, exclude }: SuiteOptions, only: st
     .filter((file) => exclude === undefined || !file.endsWith(exclude))
     .filter((file) => only === undefined || file.includes(only))
     .toSorted();
+}
+
+/** Whether a file runs sidecars as they come: those are run once with each adapter to the cluster. The fault suite chooses by itself. */
+export function runsSidecars(root: string, file: string): boolean {
+  if (file.startsWith('integration/faults/')) return false;
+  return /from '\.{1,2}\/harness\//.test(readFileSync(join(root, file), 'utf8'));
 }

@@ -3,9 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { allClusters, type ClusterChoice } from '../testcontainers.config.ts';
+import { TRANSPORT_VARIABLE } from '../integration/harness/sidecar-home.ts';
+import { loadBridge } from '../src/kafka/bridge-addon.ts';
 import { runChecks } from './checks.ts';
 import { killRunningTests, runTestFiles, type FileReport } from './test-runner.ts';
-import { filesOf, SUITE_NAMES, SUITES, type SuiteName } from './test-suites.ts';
+import { filesOf, runsSidecars, SUITE_NAMES, SUITES, type SuiteName } from './test-suites.ts';
 
 const root = dirname(import.meta.dirname);
 
@@ -39,20 +41,29 @@ async function runSuite(suite: SuiteName, only: string | undefined): Promise<Sui
     return [{ suite, files: await runTestFiles(files, { root, ...options }, printFile) }];
   }
   const reports: SuiteReport[] = [];
-  for (const choice of await allClusters()) reports.push(await runOnCluster(choice, files));
+  for (const choice of await allClusters()) reports.push(...(await runOnCluster(choice, files)));
   return reports;
 }
 
 /** The same tests on every cluster there is, which all files of the run share. */
-async function runOnCluster(choice: ClusterChoice, files: readonly string[]): Promise<SuiteReport> {
+async function runOnCluster(choice: ClusterChoice, files: readonly string[]): Promise<SuiteReport[]> {
   const suite = `integration on ${choice.title}`;
   console.log(`\n${suite}`);
   const start = performance.now();
   const cluster = await choice.start();
   if (cluster !== undefined) console.log(`  ready at ${cluster.bootstrap} after ${seconds(performance.now() - start)}`);
   try {
-    const env = cluster === undefined ? {} : { env: choice.environment(cluster) };
-    return { suite, files: await runTestFiles(files, { root, ...SUITES.integration, ...env }, printFile) };
+    const env = cluster === undefined ? {} : choice.environment(cluster);
+    const run = (some: readonly string[], more: Readonly<Record<string, string>>): Promise<FileReport[]> =>
+      runTestFiles(some, { root, ...SUITES.integration, env: { ...env, ...more } }, printFile);
+    const reports: SuiteReport[] = [{ suite, files: await run(files, {}) }];
+    const again = files.filter((file) => runsSidecars(root, file));
+    if (loadBridge().addon === undefined || again.length === 0 || process.env[TRANSPORT_VARIABLE] !== undefined)
+      return reports;
+    const title = `${suite}, by the JavaScript client`;
+    console.log(`\n${title}`);
+    reports.push({ suite: title, files: await run(again, { [TRANSPORT_VARIABLE]: 'confluent' }) });
+    return reports;
   } finally {
     await cluster?.stop();
   }

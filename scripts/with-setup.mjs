@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installAddon, isAddonLoadable } from './setup/addon.mjs';
+import { installBridge, isBridgeSettled } from './setup/bridge.mjs';
 import { cacheFolder } from './setup/cache.mjs';
 import { withLock } from './setup/lock.mjs';
 import { fetchNode, findNode, nodeEnv } from './setup/node.mjs';
@@ -21,10 +22,13 @@ const PROGRAMS = {
   demo: ['scripts/demo.ts'],
   test: ['scripts/test.ts'],
   bench: ['bench/main.ts'],
+  faults: ['integration/faults/main.ts'],
   sidecar: ['scripts/run-built.ts', 'streamline-sidecar'],
   cli: ['scripts/run-built.ts', 'streamline-cli'],
   check: ['scripts/check.ts'],
   build: ['scripts/build.ts'],
+  'native-test': ['scripts/native-test.ts'],
+  prebuild: ['scripts/prebuild.ts'],
   format: ['node_modules/prettier/bin/prettier.cjs', '--write', '--log-level=warn', root],
 };
 
@@ -34,7 +38,13 @@ const PROGRAMS = {
 async function setUp() {
   const cache = cacheFolder();
   const found = await findNode(cache);
-  if (found !== undefined && arePackagesInstalled(root, found) && (await isAddonLoadable(root, found))) return found;
+  if (
+    found !== undefined &&
+    arePackagesInstalled(root, found) &&
+    (await isAddonLoadable(root, found)) &&
+    isBridgeSettled(root, found)
+  )
+    return found;
   const onWait = (/** @type {string} */ owner) => say(`waiting for another set-up to end (process ${owner})`);
   return withLock(cache, onWait, () => setUpAlone(cache));
 }
@@ -53,6 +63,7 @@ async function setUpAlone(cache) {
     await step('installing npm packages', () => installPackages(root, node, log));
   }
   if (!(await isAddonLoadable(root, node))) await installAddon(root, node, cache, log);
+  if (!isBridgeSettled(root, node)) await installBridge(root, node, cache, log);
   rmSync(log, { force: true });
   say(`ready on Node ${node.version} after ${((performance.now() - start) / 1000).toFixed(1)} s`);
   return node;

@@ -10,8 +10,9 @@ const MANIFEST = 'manifest.json';
  * Keeps what an addon needs at run time, and the headers and shared library a later native build needs.
  * @param {string} buildFolder
  * @param {string} entry
+ * @param {(path: string) => boolean} [isWorthKeeping] which files; those of a node-gyp build unless told otherwise
  */
-export function storeBuild(buildFolder, entry) {
+export function storeBuild(buildFolder, entry, isWorthKeeping = isMoreThanAnInput) {
   const staged = stagingFor(entry);
   try {
     for (const path of filesOf(buildFolder).filter(isWorthKeeping)) {
@@ -54,7 +55,7 @@ export function restoreBuild(entry, buildFolder) {
  * @param {string} path
  * @returns {boolean}
  */
-function isWorthKeeping(path) {
+function isMoreThanAnInput(path) {
   if (/\.(a|o|d|mk|Makefile|pc|stamp)$/.test(path) || path.includes('obj.target/') || path.includes('.deps/'))
     return false;
   return path.startsWith('Release/') || path.startsWith('deps/');

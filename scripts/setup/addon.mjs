@@ -1,10 +1,10 @@
 // @ts-check
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { restoreBuild, storeBuild } from './addon-cache.mjs';
 import { ensureBuildTools } from './build-tools.mjs';
 import { discard } from './cache.mjs';
-import { nodeEnv, npmCli } from './node.mjs';
+import { nodeEnv, nodeGyp } from './node.mjs';
 import { runLogged, runQuiet, SetupError } from './run.mjs';
 import { say, step } from './step.mjs';
 
@@ -46,7 +46,7 @@ export async function installAddon(root, node, cache, log) {
     return;
   }
   say(`no binary for this machine could be downloaded (the log is ${log}): building it`);
-  await ensureBuildTools(log);
+  await ensureBuildTools('the Kafka client', log);
   await step('building the Kafka client (about 2 minutes on 2 cores)', () =>
     build(root, node, entryOf('dynamic'), log),
   );
@@ -134,13 +134,6 @@ async function build(root, node, entry, log) {
   if (restoreBuild(entry, join(folder, 'build')) !== 'restored' || !(await loads(folder, node))) {
     throw new SetupError(`the Kafka client does not load from ${entry}`);
   }
-}
-
-/** @returns {Promise<string>} */
-async function nodeGyp() {
-  const script = join(dirname(dirname(await npmCli())), 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
-  if (!existsSync(script)) throw new SetupError(`npm comes without node-gyp here (${script}): install npm anew`);
-  return script;
 }
 
 /**

@@ -13,15 +13,16 @@ const APT_MS_MAX = 5 * 60_000;
 
 /**
  * Sees to it that a compiler and the libraries are there: installs them as root on Debian, else says what to install.
+ * @param {string} what has to be built
  * @param {string} log
  */
-export async function ensureBuildTools(log) {
-  if (!existsSync('/etc/debian_version')) return requireCompiler();
+export async function ensureBuildTools(what, log) {
+  if (!existsSync('/etc/debian_version')) return requireCompiler(what);
   const missing = await missingPackages();
   if (missing.length === 0) return;
   const hint = `apt-get install -y ${missing.join(' ')}`;
   if (process.getuid?.() !== 0)
-    throw new SetupError(`the Kafka client has to be built here: run 'sudo ${hint}', then this again`);
+    throw new SetupError(`${what} has to be built here: run 'sudo ${hint}', then this again`);
   await step(`installing ${missing.length} Debian packages (${missing.join(' ')})`, async () => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
     // Another apt may be running: wait for its lock rather than fail.
@@ -42,11 +43,12 @@ async function missingPackages() {
   return missing;
 }
 
-async function requireCompiler() {
+/** @param {string} what */
+async function requireCompiler(what) {
   for (const tool of ['c++', 'make', 'python3']) {
     if ((await runQuiet(tool, ['--version'], { timeoutMs: QUERY_MS_MAX })) !== undefined) continue;
     throw new SetupError(
-      'the Kafka client has to be built here: install a C++ compiler, make, python3 and the development files of ' +
+      `${what} has to be built here: install a C++ compiler, make, python3 and the development files of ` +
         'OpenSSL, Cyrus SASL, zstd, zlib, curl and lz4, then run this again',
     );
   }

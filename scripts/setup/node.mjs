@@ -20,7 +20,7 @@ const PROBE_MS_MAX = 20_000;
  */
 
 /** @returns {boolean} */
-export function isRunningNodeNewEnough() {
+function isRunningNodeNewEnough() {
   return Number(process.versions.node.split('.')[0]) >= MAJOR_MIN;
 }
 
@@ -142,4 +142,11 @@ export async function npmCli() {
     if (root !== undefined && existsSync(cli)) return cli;
   }
   throw new SetupError('npm is not installed: install Node with npm and run again');
+}
+
+/** @returns {Promise<string>} the script of npm's node-gyp */
+export async function nodeGyp() {
+  const script = join(dirname(dirname(await npmCli())), 'node_modules', 'node-gyp', 'bin', 'node-gyp.js');
+  if (!existsSync(script)) throw new SetupError(`npm comes without node-gyp here (${script}): install npm anew`);
+  return script;
 }
