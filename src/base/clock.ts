@@ -21,6 +21,20 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => void clock.after(delayMs, resolve));
 }
 
+/** Does `work`, which never rejects, each time so long after it ended. @returns ends it: what is under way is the last */
+export function repeat(clock: Clock, delayMs: number, work: () => Promise<void>): () => void {
+  let isOver = false;
+  let cancel = (): void => undefined;
+  const wait = (): void => {
+    if (!isOver) cancel = clock.after(delayMs, () => void work().then(wait));
+  };
+  wait();
+  return () => {
+    isOver = true;
+    cancel();
+  };
+}
+
 /** Waits for a promise, at most `boundMs`. Whether it came in time; a rejection passes through. */
 export async function within(clock: Clock, boundMs: number, promise: Promise<unknown>): Promise<boolean> {
   let cancel = (): void => undefined;

@@ -35,7 +35,6 @@ export const ERROR_CODES = {
   'guest.stuck': guestFinal,
   // The record is at fault, not the guest.
   'record.too_large': record,
-  'record.tombstone': record,
   'route.invalid_topic': record,
   'route.unknown_topic': record,
   'route.cycle': record,
@@ -91,6 +90,11 @@ export const ERROR_CODES = {
   'guest.closed': guestFinal,
   // The broker refuses this record by itself, whatever is done: no key on a compacted topic, a timestamp out of bounds.
   'record.rejected': record,
+  // Exactly once. Aborted: this producer goes on, what was in the transaction is read again. Fenced: another one has its name.
+  'broker.transaction_aborted': broker,
+  'broker.fenced': broker,
+  // A consumer that silently gets nothing: a new one does.
+  'broker.stalled': broker,
 } as const satisfies Record<string, CodeFacts>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
-import { checkProperties, consumerConfig, producerConfig, redactor } from './client-config.ts';
+import { consumerConfig, producerConfig, redactor } from './client-config.ts';
 import { clientErrorOf, codeOf, endsClient, errorCodeOfClient } from './client-error.ts';
 import { RD, RdKafka } from './client.ts';
 import { makeClient } from './connection.ts';
@@ -11,29 +11,22 @@ const kafka = { 'bootstrap.servers': 'h:1', 'sasl.password': 'hunter2', 'ssl.key
 const identity = { kafka, clientId: 'c' };
 const limits = { recordBytesMax: 1_000, queueBytesMax: 2_048, queueRecordsMax: 10 };
 
-test('what the guarantees stand on cannot be set by the user', () => {
-  for (const name of ['enable.auto.commit', 'acks', 'enable.idempotence', 'message.timeout.ms', 'group.id']) {
-    assert.throws(() => checkProperties({ ...kafka, [name]: 'x' }), {
-      code: 'config.invalid',
-      configPath: `/kafka/${name}`,
-    });
-  }
-  assert.throws(() => checkProperties({}), { code: 'config.invalid' });
-  checkProperties({ ...kafka, 'linger.ms': 50 });
-});
-
 test('the user may tune the rest', () => {
   const producer = producerConfig({ ...identity, kafka: { ...kafka, 'linger.ms': 50 } }, limits);
   assert.equal(producer['linger.ms'], 50);
   assert.equal(producer['message.max.bytes'], 1_000);
-  const consumer = consumerConfig(
-    { ...identity, kafka: { ...kafka, 'partition.assignment.strategy': 'cooperative-sticky' } },
-    'g',
-    {},
-  );
-  assert.equal(consumer['partition.assignment.strategy'], 'cooperative-sticky');
-  const kip848 = consumerConfig({ ...identity, kafka: { ...kafka, 'group.protocol': 'consumer' } }, 'g', {});
-  assert.equal(kip848['partition.assignment.strategy'], undefined);
+  const consumer = consumerConfig({ ...identity, kafka: { ...kafka, 'fetch.max.bytes': 1_000_000 } }, 'g', {});
+  assert.equal(consumer['fetch.max.bytes'], 1_000_000);
+});
+
+test('exactly once: a producer with a name, a consumer that reads what is committed, whatever the user wrote', () => {
+  const user = { ...identity, kafka: { ...kafka, 'isolation.level': 'read_uncommitted' } };
+  const producer = producerConfig(user, limits, { id: 'g.1', timeoutMs: 5_000 });
+  assert.deepEqual([producer['transactional.id'], producer['transaction.timeout.ms']], ['g.1', 5_000]);
+  assert.equal('message.timeout.ms' in producer, false, 'librdkafka bounds it by the transaction');
+  assert.equal(consumerConfig(user, 'g', {}, 'exactly_once')['isolation.level'], 'read_committed');
+  assert.equal(consumerConfig(user, 'g', {})['isolation.level'], 'read_uncommitted');
+  assert.equal('transactional.id' in producerConfig(user, limits), false);
 });
 
 test('no secret leaves by a message', () => {

@@ -46,6 +46,7 @@ export function errorCodeOfClient(code: number, otherwise: ErrorCode): ErrorCode
     case RD.TOPIC_AUTHORIZATION_FAILED:
     case RD.GROUP_AUTHORIZATION_FAILED:
     case RD.CLUSTER_AUTHORIZATION_FAILED:
+    case RD.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
       return 'broker.not_authorized';
     case RD.UNKNOWN_TOPIC:
     case RD.UNKNOWN_TOPIC_OR_PART:

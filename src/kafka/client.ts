@@ -35,9 +35,12 @@ export const RD = {
   CLUSTER_AUTHORIZATION_FAILED: 31,
   INVALID_TIMESTAMP: 32,
   TOPIC_ALREADY_EXISTS: 36,
+  INVALID_PRODUCER_EPOCH: 47,
+  TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 53,
   SASL_AUTHENTICATION_FAILED: 58,
   FENCED_INSTANCE_ID: 82,
   INVALID_RECORD: 87,
+  PRODUCER_FENCED: 90,
 } as const;
 
 /** What the client hands to callbacks; events carry no usable code, only the text (codeOf in client-error.ts). */

@@ -2,13 +2,20 @@ import { assert } from '../base/assert.ts';
 import { sleep, systemClock, type Clock } from '../base/clock.ts';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { OutputRange, ProduceFailure, ProduceRecord, RecordSink } from '../pipeline/ports.ts';
-import { producerConfig, redactor, type ClientIdentity } from './client-config.ts';
+import { producerConfig, redactor, type ClientIdentity, type TransactionSettings } from './client-config.ts';
 import { codeOf, endsClient, toBrokerError } from './client-error.ts';
 import { RD, RdKafka, type ClientDeliveryReport, type ClientError, type NativeProducer } from './client.ts';
 import { connectClient, forgetClient, makeClient, type Connecting } from './connection.ts';
-import { DeliveryFailures, mayBeNeighbours, produceFailureCode, produceFailureMessage } from './delivery-failures.ts';
+import {
+  DeliveryFailures,
+  errorOfOne,
+  mayBeNeighbours,
+  produceFailureCode,
+  produceFailureMessage,
+} from './delivery-failures.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { RangeJob, RecordJob, emptyOutput, type OutputJob } from './output-job.ts';
+import { KafkaTransactions, TRANSACTION_TIMEOUTS_MAX, type TransactionalProducer } from './transactions.ts';
 
 export interface ConfluentSinkOptions extends ClientIdentity {
   readonly logger: Logger;
@@ -22,16 +29,19 @@ export interface ConfluentSinkOptions extends ClientIdentity {
   readonly flushIntervalMs?: number;
   readonly queueBytesMax?: number;
   readonly queueRecordsMax?: number;
+  /** Exactly once; undefined = at least once. */
+  readonly transactions?: TransactionSettings;
 }
 
-type Producer = Parameters<typeof connectClient>[0] & {
-  on(event: 'delivery-report', listener: (error: ClientError | null, report: ClientDeliveryReport) => void): unknown;
-  getClient(): NativeProducer;
-  setPollInterval(intervalMs: number): unknown;
-  flush(timeoutMs: number, done: (error: ClientError | null | undefined) => void): unknown;
-  disconnect(flushTimeoutMs: number, done: () => void): unknown;
-  isConnected(): boolean;
-};
+type Producer = Parameters<typeof connectClient>[0] &
+  TransactionalProducer<unknown> & {
+    on(event: 'delivery-report', listener: (error: ClientError | null, report: ClientDeliveryReport) => void): unknown;
+    getClient(): NativeProducer;
+    setPollInterval(intervalMs: number): unknown;
+    flush(timeoutMs: number, done: (error: ClientError | null | undefined) => void): unknown;
+    disconnect(flushTimeoutMs: number, done: () => void): unknown;
+    isConnected(): boolean;
+  };
 
 /** One output of a job. */
 interface Entry {
@@ -58,6 +68,7 @@ const POLL_INTERVAL_MS = 500;
  * reported as failed. Consuming and guests go on meanwhile.
  */
 export class ConfluentSink implements RecordSink {
+  readonly transactions: KafkaTransactions<unknown> | undefined;
   readonly #options: ConfluentSinkOptions;
   readonly #clock: Clock;
   readonly #log: ClientLog;
@@ -76,6 +87,8 @@ export class ConfluentSink implements RecordSink {
   #cancelTimer: (() => void) | undefined;
   #turn: NodeJS.Immediate | undefined;
   #hurried = false;
+  /** A transaction is being aborted: nothing is produced, and what was is not waited for. */
+  #aborting = false;
   #lost: StreamlineError | undefined;
   #closed: Promise<void> | undefined;
   #idle: (() => void) | undefined;
@@ -84,17 +97,15 @@ export class ConfluentSink implements RecordSink {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#log = new ClientLog(options.logger, this.#clock, options.clientId, redactor(options.kafka));
+    if (options.transactions === undefined) return;
+    const boundMs = TRANSACTION_TIMEOUTS_MAX * options.transactions.timeoutMs;
+    this.transactions = new KafkaTransactions('confluent', this.#clock, boundMs, (abort) => this.#dropping(abort));
   }
 
   async start(failed: (error: StreamlineError) => void): Promise<void> {
     assert(this.#producer === undefined && this.#closed === undefined, 'a sink starts once');
-    const { kafka, recordBytesMax, queueBytesMax, queueRecordsMax, connectTimeoutMs, knownTopic } = this.#options;
-    const config = producerConfig(this.#options, {
-      recordBytesMax,
-      // A record above the bound would wait for room for ever.
-      queueBytesMax: Math.max(queueBytesMax ?? 32 * 1024 * 1024, recordBytesMax * 2),
-      queueRecordsMax: queueRecordsMax ?? 100_000,
-    });
+    const { kafka, connectTimeoutMs, knownTopic } = this.#options;
+    const config = producerConfig(this.#options, this.#options, this.#options.transactions);
     const producer = makeClient(kafka, () => new RdKafka.Producer(config) as unknown as Producer);
     this.#producer = producer;
     producer.on('event.error', (error) => this.#trouble(error));
@@ -104,9 +115,10 @@ export class ConfluentSink implements RecordSink {
     const connecting = connectClient(producer, kafka, connectTimeoutMs ?? 10_000, this.#log, knownTopic);
     this.#connecting = connecting;
     await connecting.ready;
+    producer.setPollInterval(POLL_INTERVAL_MS);
+    if (this.#closed === undefined) await this.transactions?.init(producer);
     if (this.#closed !== undefined)
       throw new StreamlineError('broker.client', 'the producer was closed while it started');
-    producer.setPollInterval(POLL_INTERVAL_MS);
     this.#native = producer.getClient();
     this.#failed = failed;
   }
@@ -119,7 +131,7 @@ export class ConfluentSink implements RecordSink {
     return new Promise((resolve, reject) => {
       const settle = ([failure]: readonly ProduceFailure[]): void => {
         if (failure === undefined) resolve();
-        else reject(new StreamlineError(failure.code, failure.message));
+        else reject(errorOfOne(failure, this.transactions !== undefined));
       };
       this.#enqueue(new RecordJob(record, settle, reject));
     });
@@ -153,6 +165,7 @@ export class ConfluentSink implements RecordSink {
     // The binding crashes when a client goes away under a call of its own.
     await this.#connecting?.ended;
     await this.#cycle;
+    await this.transactions?.close();
     const producer = this.#producer;
     if (producer?.isConnected() === true) {
       await new Promise<void>((resolve) => void producer.disconnect(0, () => resolve()));
@@ -171,7 +184,7 @@ export class ConfluentSink implements RecordSink {
 
   /** Produces what waits, in order, unless a flush holds it back. */
   #pump(): void {
-    if (this.#cycle !== undefined || this.#turn !== undefined || this.#lost !== undefined) return;
+    if (this.#cycle !== undefined || this.#turn !== undefined || this.#lost !== undefined || this.#aborting) return;
     let budget = RECORDS_PER_TURN;
     for (let job = this.#waiting[0]; job !== undefined; job = this.#waiting[0]) {
       if (budget <= 0) {
@@ -238,17 +251,21 @@ export class ConfluentSink implements RecordSink {
 
   /** A record librdkafka did not take. @returns false when it takes none any more */
   #refused(job: OutputJob, code: number): boolean {
-    if (code === RD.FATAL || code === RD.FENCED || code === RD.STATE) {
+    // A transaction that can only be aborted takes no more records, and the producer goes on after it.
+    const doomed = code === RD.STATE && this.transactions !== undefined;
+    if ((code === RD.FATAL || code === RD.FENCED || code === RD.STATE) && !doomed) {
       this.#fail(new StreamlineError('broker.fatal', `the producer cannot go on (librdkafka error ${code})`));
       return false;
     }
-    this.#addFailure(job, this.#output.recordIndex, code, `librdkafka error ${code}`);
+    this.#addFailure(job, this.#output.recordIndex, code, `librdkafka error ${code}`, false);
     return true;
   }
 
-  #addFailure(job: OutputJob, recordIndex: number, clientCode: number, fallback: string): void {
+  /** @param delivered it failed on its way to the cluster or there, and with it the transaction it is in */
+  #addFailure(job: OutputJob, recordIndex: number, clientCode: number, fallback: string, delivered = true): void {
     const message = produceFailureMessage(clientCode, fallback);
-    job.failures.push({ recordIndex, code: produceFailureCode(clientCode), message });
+    const endsTransaction = delivered && this.transactions !== undefined;
+    job.failures.push({ recordIndex, code: produceFailureCode(clientCode), message, endsTransaction });
   }
 
   #drop(job: OutputJob, error: StreamlineError): void {
@@ -272,6 +289,7 @@ export class ConfluentSink implements RecordSink {
   /** Settles what was produced up to here. New records are held back until it returns. */
   async #acknowledge(): Promise<void> {
     await this.#flushed();
+    if (this.#aborting) return;
     if (this.#failures.size > 0) await this.#sortOut();
     if (this.#lost !== undefined) return;
     const settled = [...this.#unacknowledged];
@@ -290,7 +308,7 @@ export class ConfluentSink implements RecordSink {
   /** Resolves when librdkafka's queue is empty and each failure in it has been reported here. */
   async #flushed(): Promise<void> {
     const sinceMs = this.#clock.nowMs();
-    while (this.#lost === undefined && !(await this.#flush())) {
+    while (this.#lost === undefined && !this.#aborting && !(await this.#flush())) {
       if (this.#clock.nowMs() - sinceMs > FLUSH_PATIENCE_MS) await sleep(this.#clock, FLUSH_PAUSE_MS);
     }
     /*
@@ -299,6 +317,10 @@ export class ConfluentSink implements RecordSink {
      * looked at the first just before it was set, so it may come one pass, which is one loop turn, after the second. The list is handed
      * over 100 at a time, each further hundred a turn later: when a turn brings none, there are no more.
      */
+    await this.#reportsIn();
+  }
+
+  async #reportsIn(): Promise<void> {
     let received: number;
     await immediate();
     do {
@@ -324,23 +346,25 @@ export class ConfluentSink implements RecordSink {
    * twice, as after a crash.
    */
   async #sortOut(): Promise<void> {
-    const again: Entry[] = [];
+    const retried: Entry[] = [];
     const disturbed = new Set<string | undefined>();
     for (const job of this.#unacknowledged) {
       for (let at = job.acknowledgedTo; at < job.at;) {
         const next = job.load(at, this.#output);
         const { present, topic } = this.#output;
         const failure = present ? this.#failures.of(this.#output) : undefined;
-        if (failure !== undefined && mayBeNeighbours(failure.clientCode)) disturbed.add(topic);
+        // In a transaction nothing can be tried again: it is lost already.
+        const again = this.transactions === undefined;
+        if (failure !== undefined && again && mayBeNeighbours(failure.clientCode)) disturbed.add(topic);
         else if (failure !== undefined) {
           this.#addFailure(job, this.#output.recordIndex, failure.clientCode, failure.message);
         }
-        if (present && disturbed.has(topic)) again.push({ job, at });
+        if (present && disturbed.has(topic)) retried.push({ job, at });
         at = next;
       }
     }
     this.#failures.clear();
-    await this.#tryHalves(again);
+    await this.#tryHalves(retried);
   }
 
   /** Halves until what is refused was refused alone. In order; what comes after a refused one is tried again too. */
@@ -379,6 +403,31 @@ export class ConfluentSink implements RecordSink {
     }
     this.#failures.clear();
     return firstRefused;
+  }
+
+  /** Around an abort: what was produced comes to nothing. The assignments of all of it have ended, so nobody waits for it. */
+  async #dropping(abort: () => Promise<void>): Promise<void> {
+    this.#aborting = true;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    this.#turn = undefined;
+    try {
+      await this.#cycle;
+      await abort();
+      await this.#reportsIn();
+      this.#failures.drop();
+      const jobs = new Set([...this.#unacknowledged, ...this.#waiting]);
+      this.#unacknowledged.clear();
+      this.#waiting.length = 0;
+      for (const job of jobs) {
+        assert(job.assignment.ended, 'an abort drops what its assignment still waits for');
+        job.resolve();
+      }
+    } finally {
+      this.#aborting = false;
+    }
+    this.#pump();
   }
 
   #trouble(error: ClientError): void {

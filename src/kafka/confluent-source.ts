@@ -3,20 +3,23 @@ import { systemClock, type Clock } from '../base/clock.ts';
 import { StreamlineError } from '../base/error.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { PartitionOffset, RecordSource, SourceHandlers } from '../pipeline/ports.ts';
-import type { TopicName } from '../spec/transformation-config.ts';
+import type { TopicName, TransformationConfig } from '../spec/transformation-config.ts';
 import { consumerConfig, redactor, type ClientIdentity } from './client-config.ts';
 import { clientErrorOf, codeOf, endsClient, toBrokerError } from './client-error.ts';
-import { RdKafka, type ClientError, type ClientMessage, type ClientTopicPartition } from './client.ts';
+import { RdKafka, promised, type ClientError, type ClientMessage, type ClientTopicPartition } from './client.ts';
 import { connectClient, forgetClient, makeClient, type Connecting } from './connection.ts';
 import { ClientLog, type Logger } from './log.ts';
 import { packMessages } from './message-packer.ts';
+import { Positions, type PartitionLag } from './positions.ts';
 import { Rebalancer, type RebalanceClient } from './rebalancer.ts';
 import { SharedBufferPool } from './shared-buffer-pool.ts';
 import { commitOffsets, type OffsetClient } from './start-offset.ts';
+import type { TransactionMember } from './transactions.ts';
 
 export interface ConfluentSourceOptions extends ClientIdentity {
   readonly topic: TopicName;
   readonly groupId: string;
+  readonly delivery?: TransformationConfig['delivery'];
   readonly logger: Logger;
   readonly clock?: Clock;
   /** Until a broker has to answer at start. */
@@ -29,6 +32,8 @@ export interface ConfluentSourceOptions extends ClientIdentity {
   readonly pooledBytesMax?: number;
 }
 
+type SeekDone = (error: ClientError | null | undefined, nothing: void) => void;
+
 /** The client's consumer as this file uses it. */
 type Consumer = RebalanceClient &
   OffsetClient & {
@@ -36,17 +41,15 @@ type Consumer = RebalanceClient &
     consume(countMax: number, done: (error: ClientError | null, messages: ClientMessage[]) => void): void;
     setDefaultConsumeTimeout(timeoutMs: number): void;
     pause(partitions: readonly ClientTopicPartition[]): unknown;
+    seek(position: ClientTopicPartition & { offset: number }, timeoutMs: number, done: SeekDone): unknown;
+    getClient(): unknown;
     getWatermarkOffsets(topic: string, partition: number): { lowOffset: number; highOffset: number };
     disconnect(done: () => void): unknown;
     isConnected(): boolean;
   } & Parameters<typeof connectClient>[0];
 
-/** Lag of a partition as far as the client knows, without asking the broker. */
-export interface PartitionLag {
-  readonly partition: number;
-  readonly lag: number;
-}
-
+/** A seek is an order to a thread of the client's own, not to the cluster. */
+const SEEK_MS_MAX = 5_000;
 const NO_MESSAGES: readonly ClientMessage[] = [];
 
 /** All that the client's callbacks hold on to: it keeps them for ever, and a closed source must not stay with them. */
@@ -76,11 +79,11 @@ export class ConfluentSource implements RecordSource {
   /** Set while the consumer runs, taken when it fails: told once. */
   #failed: SourceHandlers['failed'] | undefined;
   #connecting: Connecting | undefined;
-  /** Next offset to hand out, by partition. */
-  readonly #positions: (number | undefined)[] = [];
+  readonly #positions: Positions;
   #polling = false;
   #consuming: Promise<unknown> = Promise.resolve();
-  readonly #commits = new Set<Promise<unknown>>();
+  readonly #uses = new Set<Promise<unknown>>();
+  readonly #calls = new Set<Promise<unknown>>();
   /** librdkafka's queue got its first record since the last look. */
   #signalled = false;
   #wake: (() => void) | undefined;
@@ -91,25 +94,26 @@ export class ConfluentSource implements RecordSource {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
     this.#topic = options.topic;
+    this.#positions = new Positions(options.topic);
     this.#log = new ClientLog(options.logger, this.#clock, options.clientId, redactor(options.kafka));
     this.#pool = new SharedBufferPool(options.pooledBytesMax ?? 32 * 1024 * 1024);
   }
 
   async start(handlers: SourceHandlers): Promise<void> {
     assert(this.#consumer === undefined && this.#closed === undefined, 'a source starts once');
-    const { kafka, groupId, connectTimeoutMs } = this.#options;
+    const { kafka, groupId, delivery, connectTimeoutMs } = this.#options;
     const consumer = makeClient(
       kafka,
       () =>
         new RdKafka.KafkaConsumer(
-          consumerConfig(this.#options, groupId, callbacksTo(this.#link)),
+          consumerConfig(this.#options, groupId, callbacksTo(this.#link), delivery),
         ) as unknown as Consumer,
     );
     this.#consumer = consumer;
     // The client waits this long for each message of a consume, not for the first one only: never let it wait (poll).
     consumer.setDefaultConsumeTimeout(0);
     const assigned = (partitions: readonly number[]): void => {
-      for (const partition of partitions) this.#positions[partition] = undefined;
+      this.#positions.forget(partitions);
       handlers.assigned(partitions);
     };
     this.#rebalancer = new Rebalancer(consumer, { ...handlers, assigned }, this.#logger, () => this.#consumeIdle());
@@ -167,37 +171,79 @@ export class ConfluentSource implements RecordSource {
       throw new StreamlineError('broker.commit_failed', 'the source is closed');
     }
     const list = offsets.map(({ partition, offset }) => ({ topic: this.#topic, partition, offset }));
-    const commit = commitOffsets(consumer, list, this.#options.commitTimeoutMs ?? 5_000);
-    this.#commits.add(commit);
-    try {
-      const refused = await commit;
-      if (refused.length > 0) {
-        throw new StreamlineError(
-          'broker.commit_failed',
-          `the group's coordinator did not take the offsets of ${this.#topic} [${refused.join(', ')}]`,
-        );
+    const refused = await this.#during(commitOffsets(consumer, list, this.#options.commitTimeoutMs ?? 5_000));
+    if (refused.length > 0) {
+      throw new StreamlineError(
+        'broker.commit_failed',
+        `the group's coordinator did not take the offsets of ${this.#topic} [${refused.join(', ')}]`,
+      );
+    }
+  }
+
+  async member(): Promise<TransactionMember<unknown>> {
+    return {
+      adapter: 'confluent',
+      topic: this.#topic,
+      use: async (work) => {
+        const consumer = this.#consumer;
+        if (consumer === undefined || this.#closed !== undefined) {
+          throw new StreamlineError('broker.transaction_aborted', 'the source is closed');
+        }
+        const use = this.#during(work(consumer));
+        this.#uses.add(use);
+        return use.finally(() => this.#uses.delete(use));
+      },
+    };
+  }
+
+  async seek(offsets: readonly PartitionOffset[]): Promise<void> {
+    assert(!this.#polling, 'no seek under a poll');
+    const seeking = this.#seek(offsets);
+    // As a poll: no partition is assigned or given up meanwhile.
+    this.#consuming = seeking.catch(() => undefined);
+    await seeking;
+  }
+
+  async #seek(offsets: readonly PartitionOffset[]): Promise<void> {
+    for (const { partition, offset } of offsets) {
+      const consumer = this.#consumer;
+      if (consumer === undefined || this.#closed !== undefined) return;
+      if (this.#rebalancer?.active[partition] !== true) continue;
+      const position = { topic: this.#topic, partition, offset };
+      try {
+        await promised<void>((done) => consumer.seek(position, SEEK_MS_MAX, done));
+      } catch (thrown) {
+        // Given up meanwhile: its next owner knows where to begin.
+        if (this.#rebalancer.active[partition] !== true) continue;
+        throw toBrokerError(thrown, 'broker.client', `cannot go back to ${offset} of ${this.#topic} [${partition}]`);
       }
+      this.#positions.moveTo({ partition, offset });
+    }
+  }
+
+  /** The binding crashes when a client goes away under a call of its own: `close` waits for it. */
+  async #during<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call);
+    try {
+      return await call;
     } finally {
-      this.#commits.delete(commit);
+      this.#calls.delete(call);
     }
   }
 
   /** For metrics. Partitions the client knows no end of yet are left out. */
   lag(): readonly PartitionLag[] {
-    const lags: PartitionLag[] = [];
     const consumer = this.#consumer;
-    if (consumer === undefined || this.#closed !== undefined) return lags;
-    for (const [partition, active] of this.#rebalancer?.active.entries() ?? []) {
-      const position = this.#positions[partition];
-      if (active !== true || position === undefined) continue;
+    if (consumer === undefined || this.#closed !== undefined) return [];
+    return this.#positions.lag(this.#rebalancer?.active ?? [], (partition) => {
       try {
         const { highOffset } = consumer.getWatermarkOffsets(this.#topic, partition);
-        if (highOffset >= 0) lags.push({ partition, lag: Math.max(0, highOffset - position) });
+        return highOffset < 0 ? undefined : highOffset;
       } catch {
-        // Nothing fetched of this partition yet: no number is better than a wrong one.
+        // Nothing fetched of this partition yet.
+        return undefined;
       }
-    }
-    return lags;
+    });
   }
 
   close(): Promise<void> {
@@ -229,7 +275,7 @@ export class ConfluentSource implements RecordSource {
     // The binding crashes when a client goes away under a call of its own.
     await this.#connecting?.ended;
     await this.#consuming;
-    await Promise.allSettled(this.#commits);
+    await Promise.allSettled(this.#calls);
     const consumer = this.#consumer;
     // Also when connecting failed: what is left of it is released.
     if (consumer?.isConnected() === true) {
@@ -243,6 +289,8 @@ export class ConfluentSource implements RecordSource {
 
   async #consumeIdle(): Promise<void> {
     await this.#consuming;
+    // I4: what a transaction proves its membership with must not become that of the next generation under its hands.
+    await Promise.allSettled(this.#uses);
   }
 
   #consume(countMax: number): Promise<readonly ClientMessage[]> {
@@ -262,21 +310,8 @@ export class ConfluentSource implements RecordSource {
     const active = this.#rebalancer?.active;
     if (messages.length === 0 || active === undefined) return undefined;
     const batch = packMessages(messages, active, this.#pool.take);
-    for (const { partition, firstOffset, lastOffset } of batch?.segments ?? []) {
-      this.#assertForward(partition, firstOffset);
-      this.#positions[partition] = lastOffset + 1;
-    }
+    this.#positions.advance(batch?.segments ?? []);
     return batch;
-  }
-
-  /** Within one assignment librdkafka goes back only when the log did: nothing counted so far holds for what is there now. */
-  #assertForward(partition: number, offset: number): void {
-    const position = this.#positions[partition];
-    if (position === undefined || offset >= position) return;
-    throw new StreamlineError(
-      'broker.client',
-      `the offsets of ${this.#topic} [${partition}] went back from ${position} to ${offset}: the topic was made anew or cut off`,
-    );
   }
 
   #signal(): void {

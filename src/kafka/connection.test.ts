@@ -4,8 +4,9 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { systemClock } from '../base/clock.ts';
+import type { StreamlineError } from '../base/error.ts';
 import type { TopicName } from '../spec/transformation-config.ts';
-import { RD, type ClientError } from './client.ts';
+import { RD, RdKafka, type ClientError } from './client.ts';
 import { ConfluentSource } from './confluent-source.ts';
 import { connectClient, type Connectable, type MetadataOptions } from './connection.ts';
 import { ClientLog, silentLogger } from './log.ts';
@@ -66,6 +67,33 @@ test('an answer ends the questions, a refusal too; what was learnt is not kept',
   refused.answer = () => ({ message: 'no', code: RD.SASL_AUTHENTICATION_FAILED });
   await assert.rejects(connectClient(refused, kafka, 10_000, log).ready, { code: 'broker.authentication' });
   assert.deepEqual(timeouts(refused), [500]);
+});
+
+test('a key or certificate that is none is an error of the configuration that names it and keeps it secret', async () => {
+  const refusal = async (extra: Record<string, string>): Promise<StreamlineError> => {
+    const given = { 'bootstrap.servers': '127.0.0.1:1', 'security.protocol': 'ssl', ...extra };
+    const client = new RdKafka.Producer(given as object) as unknown as Connectable;
+    const { ready } = connectClient(client, given, 10_000, log);
+    return ready.then(
+      () => assert.fail('connected'),
+      (error: StreamlineError) => error,
+    );
+  };
+  const pem = '-----BEGIN PRIVATE KEY-----\nHUNTER2\n-----END PRIVATE KEY-----\n';
+  for (const name of ['ssl.key.pem', 'ssl.ca.pem', 'ssl.certificate.pem']) {
+    const error = await refusal({ [name]: pem });
+    assert.deepEqual([error.code, error.configPath], ['config.invalid', `/kafka/${name}`]);
+    assert.match(error.suggestion ?? '', /BEGIN/);
+    assert.doesNotMatch(JSON.stringify(error), /HUNTER2/);
+  }
+  const missing = await refusal({ 'ssl.ca.location': '/no/such/file' });
+  assert.deepEqual([missing.code, missing.configPath], ['config.invalid', '/kafka/ssl.ca.location']);
+  const mechanism = await refusal({ 'security.protocol': 'sasl_ssl', 'sasl.mechanism': 'NOPE' });
+  assert.deepEqual([mechanism.code, mechanism.configPath], ['config.invalid', '/kafka']);
+
+  const client = new FakeClient();
+  client.answer = () => ({ message: 'Local: Erroneous state', code: RD.STATE });
+  await assert.rejects(connectClient(client, kafka, 10_000, log).ready, { code: 'broker.unreachable' });
 });
 
 test('a closed source is let go of, although the binding keeps its callbacks for ever', async () => {

@@ -28,13 +28,29 @@ export function makeClient<T>(kafka: KafkaProperties, make: () => T): T {
   try {
     return make();
   } catch (thrown) {
-    const text = redactor(kafka)(thrown instanceof Error ? thrown.message : String(thrown));
-    const name = /property:? "([^"]+)"/.exec(text)?.[1];
-    throw new StreamlineError('config.invalid', text, {
-      configPath: name === undefined ? '/kafka' : `/kafka/${name}`,
-      suggestion: "Properties under kafka: are librdkafka's; see its CONFIGURATION.md.",
-    });
+    throw configurationError(kafka, thrown instanceof Error ? thrown.message : String(thrown));
   }
+}
+
+/** The property at fault is one that librdkafka quotes, or one of the user's that its sentence names. */
+function configurationError(kafka: KafkaProperties, said: string): StreamlineError {
+  const text = redactor(kafka)(said);
+  const given = Object.keys(kafka).filter((name) => text.includes(name));
+  const name = /property:? "([^"]+)"/.exec(text)?.[1] ?? given.toSorted((a, b) => b.length - a.length)[0];
+  return new StreamlineError('config.invalid', text, {
+    configPath: name === undefined ? '/kafka' : `/kafka/${name}`,
+    suggestion: name?.endsWith('.pem')
+      ? 'Give the PEM text whole, from its BEGIN line to its END line, as in "${file:/path}"; an encrypted key needs ssl.key.password.'
+      : "Properties under kafka: are librdkafka's; see its CONFIGURATION.md.",
+  });
+}
+
+/**
+ * Some properties are looked at only when the client connects: certificates, keys, mechanisms. The binding tells it by this code
+ * (src/producer.cc) with librdkafka's sentence; by the code's own text it says that it is not connected.
+ */
+function isAboutConfiguration(error: ClientError): boolean {
+  return codeOf(error) === RD.STATE && !error.message.startsWith('Local: ');
 }
 
 export interface Connecting {
@@ -124,7 +140,10 @@ export function connectClient(
     });
     client.connect({ allTopics: false, timeout: timeoutMs, ...(topic === undefined ? {} : { topic }) }, (error) => {
       end();
-      if (error) {
+      if (error && isAboutConfiguration(error)) {
+        settled = true;
+        reject(configurationError(kafka, error.message));
+      } else if (error) {
         if (reason === '') reason = error.message;
         fail(codeOf(error));
       } else if (!settled) {
@@ -136,7 +155,7 @@ export function connectClient(
   return { ready, ended, abandon: () => (wanted = false) };
 }
 
-function connectError(code: number, bootstrap: string, reason: string): StreamlineError {
+export function connectError(code: number, bootstrap: string, reason: string): StreamlineError {
   const ours = errorCodeOfClient(code, 'broker.unreachable');
   if (ours === 'broker.authentication') {
     return new StreamlineError(ours, `the cluster at ${bootstrap} refused the credentials: ${reason}`, {

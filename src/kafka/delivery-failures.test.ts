@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { StreamlineError } from '../base/error.ts';
 import { RD } from './client.ts';
-import { DeliveryFailures, mayBeNeighbours, produceFailureCode } from './delivery-failures.ts';
+import { DeliveryFailures, errorOfOne, mayBeNeighbours, produceFailureCode } from './delivery-failures.ts';
 import { emptyOutput, type Output } from './output-job.ts';
 
 const output = (key: string | null, value: string | null, topic = 't'): Output => ({
@@ -55,4 +56,25 @@ test('which failures may be the fault of a neighbour, and what a record alone is
   assert.equal(produceFailureCode(RD.INVALID_TIMESTAMP), 'record.rejected');
   assert.equal(produceFailureCode(RD.TOPIC_AUTHORIZATION_FAILED), 'broker.not_authorized');
   assert.equal(produceFailureCode(-1), 'broker.produce_failed');
+});
+
+test('a single record that fails is thrown as what it means for its transaction', () => {
+  const tooLarge = { recordIndex: 0, code: 'record.too_large', message: 'm' } as const;
+  const shown = (error: StreamlineError) => [error.code, (error.cause as StreamlineError | undefined)?.code];
+  assert.deepEqual(shown(errorOfOne(tooLarge, false)), ['record.too_large', undefined]);
+  assert.deepEqual(shown(errorOfOne(tooLarge, true)), ['record.too_large', undefined], 'the client did not take it');
+  const refused = errorOfOne({ ...tooLarge, endsTransaction: true }, true);
+  assert.deepEqual(shown(refused), ['broker.transaction_aborted', 'record.too_large']);
+  const cluster = { recordIndex: 0, code: 'broker.produce_failed', message: 'm' } as const;
+  assert.deepEqual(shown(errorOfOne(cluster, true)), ['broker.transaction_aborted', undefined]);
+  assert.deepEqual(shown(errorOfOne(cluster, false)), ['broker.produce_failed', undefined]);
+  assert.deepEqual(shown(errorOfOne({ ...cluster, code: 'broker.fatal' }, true)), ['broker.fatal', undefined]);
+});
+
+test('after an abort a report that belongs to no record is nothing', () => {
+  const failures = new DeliveryFailures();
+  failures.add({ clientCode: RD.MSG_TIMED_OUT, message: 'm' }, { topic: 't', key: null, value: null });
+  failures.drop();
+  assert.equal(failures.size, 0);
+  failures.clear();
 });

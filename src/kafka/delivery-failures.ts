@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { ErrorCode } from '../base/error-code.ts';
+import { StreamlineError } from '../base/error.ts';
+import type { ProduceFailure } from '../pipeline/ports.ts';
 import { errorCodeOfClient } from './client-error.ts';
 import { RD, type ClientDeliveryReport } from './client.ts';
 import type { Output } from './output-job.ts';
@@ -43,6 +45,12 @@ export class DeliveryFailures {
     const content = contentOf(output.topic, output.key, output.value);
     this.#unclaimed.delete(content);
     return this.#byContent.get(content);
+  }
+
+  /** Forgets the reports of a transaction that was aborted: what it held is read again. */
+  drop(): void {
+    this.#unclaimed.clear();
+    this.#byContent.clear();
   }
 
   /** Forgets the reports. One that no record claimed would be a record wrongly called acknowledged: I1 ends here. */
@@ -89,6 +97,18 @@ export function produceFailureCode(clientCode: number): ErrorCode {
     default:
       return errorCodeOfClient(clientCode, 'broker.produce_failed');
   }
+}
+
+/** What a single record's failure is thrown as (RecordSink.produceOne). */
+export function errorOfOne(
+  { code, message, endsTransaction }: ProduceFailure,
+  inTransaction: boolean,
+): StreamlineError {
+  const error = new StreamlineError(code, message);
+  const ofRecord = error.origin === 'record';
+  const aborts = endsTransaction === true || (inTransaction && !ofRecord && error.retriable);
+  if (!aborts || code === 'broker.fatal') return error;
+  return new StreamlineError('broker.transaction_aborted', message, ofRecord ? { cause: error } : {});
 }
 
 const messages = new Map<number, string>([

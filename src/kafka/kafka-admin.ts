@@ -33,6 +33,11 @@ interface AdminRequests {
     timeoutMs: number,
     done: (error?: ClientError) => void,
   ): void;
+  listOffsets(
+    partitions: readonly { topic: string; partition: number; offset: unknown }[],
+    options: { timeout: number },
+    done: Done<{ partition: number; offset: number; error?: ClientError }[]>,
+  ): void;
 }
 
 interface Metadata {
@@ -117,6 +122,17 @@ export class KafkaAdmin {
       throw toBrokerError(description.error, 'broker.client', doing);
     }
     return description === undefined || description.partitions.length === 0 ? undefined : description.partitions.length;
+  }
+
+  /** Where the partitions end, as the cluster says. One that it cannot tell of is left out. */
+  async endOffsets(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    const latest = RdKafka.OffsetSpec.LATEST;
+    const asked = partitions.map((partition) => ({ topic, partition, offset: latest }));
+    const answers = await this.#request<{ partition: number; offset: number; error?: ClientError }[]>(
+      `cannot read the ends of ${topic}`,
+      (requests, done) => requests.listOffsets(asked, { timeout: this.#timeoutMs }, done),
+    );
+    return new Map(answers.filter(({ offset }) => offset >= 0).map(({ partition, offset }) => [partition, offset]));
   }
 
   /** Creates a topic; one that exists by now is fine. */

@@ -172,7 +172,7 @@ function writeSegments(runs: readonly Run[], view: DataView): Segment[] {
  * The client gives each header as an object with one property. A null value arrives as an empty one: the binding does not tell
  * them apart. A header named `__proto__` arrives as the object's prototype, for the binding sets it as an ordinary property.
  */
-export function headersOf(headers: readonly object[]): readonly RecordHeader[] {
+function headersOf(headers: readonly object[]): readonly RecordHeader[] {
   if (headers.length === 0) return NO_HEADERS;
   return headers.map((header) => {
     const [entry] = Object.entries(header);

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { Assignment } from '../pipeline/assignment.ts';
 import type { StreamlineError } from '../base/error.ts';
 import { BatchReader, RECORD, readHeaders, type RecordHeader } from '../pipeline/packed-batch.ts';
 import {
@@ -11,7 +12,7 @@ import {
   ResultReader,
   VALUE_FROM_INPUT,
 } from '../pipeline/packed-results.ts';
-import type { AssignmentToken, OutputRange, ProduceFailure, ProduceRecord } from '../pipeline/ports.ts';
+import type { OutputRange, ProduceFailure, ProduceRecord } from '../pipeline/ports.ts';
 
 /** One output as the client takes it: views on the packed buffers. One object is filled again and again. */
 export interface Output {
@@ -49,7 +50,7 @@ export interface OutputJob {
   /** Entries librdkafka took. */
   produced: number;
   readonly end: number;
-  readonly assignment: AssignmentToken;
+  readonly assignment: Assignment;
   readonly failures: ProduceFailure[];
   /** Reads the entry at `at` and returns where the next one is. */
   load(at: number, output: Output): number;
@@ -62,7 +63,7 @@ const NULL_VALUE = Buffer.alloc(0);
 const EMPTY_VALUE = '';
 
 /** The client's form: one object a header. Computed names stay plain properties, `__proto__` included. */
-export function clientHeaders(headers: readonly RecordHeader[]): object[] | undefined {
+function clientHeaders(headers: readonly RecordHeader[]): object[] | undefined {
   if (headers.length === 0) return undefined;
   return headers.map(({ name, value }) => ({
     [name]: value === null ? NULL_VALUE : value.length === 0 ? EMPTY_VALUE : value,
@@ -80,7 +81,7 @@ export class RangeJob implements OutputJob {
   acknowledgedTo: number;
   produced = 0;
   readonly end: number;
-  readonly assignment: AssignmentToken;
+  readonly assignment: Assignment;
   readonly failures: ProduceFailure[] = [];
   readonly resolve: () => void;
   readonly reject: (error: StreamlineError) => void;
@@ -172,7 +173,7 @@ export class RecordJob implements OutputJob {
   acknowledgedTo = 0;
   produced = 0;
   readonly end = RESULT_ENTRY_BYTES;
-  readonly assignment: AssignmentToken;
+  readonly assignment: Assignment;
   readonly failures: ProduceFailure[] = [];
   readonly resolve: () => void;
   readonly reject: (error: StreamlineError) => void;

@@ -8,7 +8,9 @@ import {
   type RecordHeader,
 } from '../pipeline/packed-batch.ts';
 import { ALL_FROM_INPUT, DEFAULT_TOPIC, KIND_FILTERED, KIND_OUTPUT, ResultWriter } from '../pipeline/packed-results.ts';
-import type { AssignmentToken, OutputRange, RecordSink, RecordSource, SourceHandlers } from '../pipeline/ports.ts';
+import { Assignment } from '../pipeline/assignment.ts';
+import type { OutputRange, RecordSink, RecordSource, SourceHandlers } from '../pipeline/ports.ts';
+import type { TransactionSettings } from './client-config.ts';
 import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
 
 /** What any adapter of the Kafka ports has to pass. One per client: the JavaScript one, a native bridge. */
@@ -16,8 +18,13 @@ export interface Transport {
   /** Whether the cluster takes the commits of a drain; real ones do. */
   readonly commitsWhileRebalancing: boolean;
   createTopic(partitions: number): Promise<TopicName>;
-  createSource(options: { topic: TopicName; groupId: string }): RecordSource;
-  createSink(options: { recordBytesMax?: number; queueRecordsMax?: number }): RecordSink;
+  createSource(options: { topic: TopicName; groupId: string; delivery?: 'exactly_once' }): RecordSource;
+  createSink(options: {
+    recordBytesMax?: number;
+    queueRecordsMax?: number;
+    lingerMs?: number;
+    transactions?: TransactionSettings;
+  }): RecordSink;
   pinStartOffsets(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void>;
   stop(): Promise<void>;
 }
@@ -78,7 +85,7 @@ function plainRecords(batch: PackedBatch): PlainRecord[] {
   return Array.from({ length: batch.recordCount }, (_, i) => reader.plain(i));
 }
 
-export const held: AssignmentToken = { partition: 0, epoch: 1, ended: false };
+const held = new Assignment(0, 1);
 const bytes = (text: string): Buffer => Buffer.from(text);
 const text = (part: Uint8Array | null): string | null => (part === null ? null : Buffer.from(part).toString());
 
@@ -97,7 +104,7 @@ export function passThrough(
   return { ...rangeOf(batch, writer, defaultTopic), assignment };
 }
 
-export function rangeOf(
+function rangeOf(
   batch: PackedBatch,
   writer: ResultWriter,
   defaultTopic: TopicName | undefined,
@@ -128,7 +135,7 @@ export function numbered(count: number, partition: number, from = 0): PlainRecor
 }
 
 /** A source that has its partitions and is read in the background until closed. */
-export async function joined(
+async function joined(
   transport: Pick<Transport, 'createSource'>,
   topic: TopicName,
   groupId: string,
@@ -137,6 +144,11 @@ export async function joined(
   const source = transport.createSource({ topic, groupId });
   await source.start(seen.handlers);
   return source;
+}
+
+/** Said aloud when an adapter is not there: under CI that is a failure. */
+export function skippedContract(name: string, reason: string): void {
+  test(name, { skip: process.env['CI'] === 'true' ? false : reason }, () => assert.fail(reason));
 }
 
 export function transportContract(name: string, setUp: () => Promise<Transport>): void {
@@ -158,16 +170,21 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
 
     contract('I5: of an assignment that has ended nothing is handed to the client any more', async () => {
       const topic = await transport.createTopic(1);
-      const sink = await started({ queueRecordsMax: 50 });
-      const token = { partition: 0, epoch: 1, ended: false };
+      // The first fifty linger, and the queue stays full for longer than it takes to end the assignment.
+      const sink = await started({ queueRecordsMax: 50, lingerMs: 2_000 });
+      const token = new Assignment(0, 1);
       const first = sink.produce(passThrough(numbered(100, 0), topic, token));
       const waiting = sink.produce(passThrough(numbered(100, 0, 100), topic, token));
       const other = sink.produce(passThrough(numbered(1, 0, 1_000), topic));
-      token.ended = true;
+      token.end();
       assert.deepEqual(await Promise.all([first, waiting, other]), [[], [], []]);
       const source = await joined(transport, topic, group(), watch());
-      const values = (await readRecords(source, 51)).map((record) => text(record.value));
-      assert.deepEqual(values, [...Array.from({ length: 50 }, (_, i) => `v${i}`), 'v1000']);
+      const values: (string | null)[] = [];
+      while (!values.includes('v1000')) values.push(...(await readRecords(source, 1)).map((r) => text(r.value)));
+      // What had been handed over by then, which is no more than the queue takes, and nothing after it.
+      const handed = values.length - 1;
+      assert.ok(handed <= 50, `${handed} of an assignment that had ended`);
+      assert.deepEqual(values, [...Array.from({ length: handed }, (_, i) => `v${i}`), 'v1000']);
       await Promise.all([source.close(), sink.close(1_000)]);
     });
 

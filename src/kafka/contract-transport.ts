@@ -1,19 +1,20 @@
 import type { TopicName } from '../spec/transformation-config.ts';
-import { ConfluentSink } from './confluent-sink.ts';
-import { ConfluentSource } from './confluent-source.ts';
 import type { KafkaProperties } from './client-config.ts';
 import { KafkaAdmin } from './kafka-admin.ts';
 import { silentLogger, type Logger } from './log.ts';
 import type { Transport } from './transport.contract.ts';
+import { chooseTransport, type TransportName } from './transport.ts';
 
-/** The client's adapters as the contract suite wants them. */
-export async function confluentTransport(
+/** An adapter as the contract suite wants it. */
+export async function contractTransport(
+  adapter: TransportName,
   bootstrap: string,
   { kafka = {}, logger = silentLogger }: { kafka?: KafkaProperties; logger?: Logger } = {},
 ): Promise<Transport> {
   // A member learns of a rebalance by a heartbeat: by default one in three seconds.
   const quick = { 'bootstrap.servers': bootstrap, 'heartbeat.interval.ms': 300, ...kafka };
   const identity = { kafka: quick, clientId: 'contract', logger };
+  const transport = chooseTransport(adapter);
   const admin = new KafkaAdmin(identity);
   await admin.start();
   let topics = 0;
@@ -27,12 +28,13 @@ export async function confluentTransport(
       return topic;
     },
     createSource(options) {
-      const source = new ConfluentSource({ ...identity, ...options });
+      const source = transport.source({ ...identity, ...options });
       open.push(() => source.close());
       return source;
     },
-    createSink(options) {
-      const sink = new ConfluentSink({ ...identity, recordBytesMax: 1_000_000, ...options });
+    createSink({ lingerMs, ...options }) {
+      const kafka = lingerMs === undefined ? identity.kafka : { ...identity.kafka, 'linger.ms': lingerMs };
+      const sink = transport.sink({ ...identity, kafka, recordBytesMax: 1_000_000, ...options });
       open.push(() => sink.close(0));
       return sink;
     },
