@@ -4,6 +4,7 @@ import { createServer, listen } from '../api/server.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { CRASH_VARIABLE, CrashPoint } from '../registry/crash-point.ts';
 import { SidecarTransformFactory } from '../registry/sidecar-transform-factory.ts';
 import { TransformationRegistry } from '../registry/transformation-registry.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
@@ -23,7 +24,13 @@ export class Sidecar {
   constructor(config: SidecarConfig) {
     this.#config = config;
     this.log = createLog({ level: config.logLevel });
-    this.#factory = new SidecarTransformFactory(config, systemClock, this.log);
+    const crashPoint = CrashPoint.of(process.env);
+    if (crashPoint !== undefined) {
+      this.log.warn({ step: crashPoint.step }, `${CRASH_VARIABLE} is set: this process will kill itself`);
+    }
+    this.#factory = new SidecarTransformFactory(config, systemClock, this.log, crashPoint);
+    const { name, detail } = this.#factory.transport;
+    this.log.info({ transport: name, detail }, 'speaks to the cluster by this transport');
     const { limits } = config;
     this.registry = new TransformationRegistry({
       factory: this.#factory,
@@ -32,11 +39,13 @@ export class Sidecar {
         inFlightBatchesMax: limits.inFlightBatches,
         inFlightBytesMax: limits.inFlightBytes,
         commitIntervalMs: limits.commitIntervalMs,
+        transactionIntervalMs: limits.transactionIntervalMs,
         drainTimeoutMs: limits.drainTimeoutMs,
         recordBytesMax: limits.recordBytes,
       },
       restartBackoffMs: limits.restartBackoffMs,
       restartBackoffMaxMs: limits.restartBackoffMaxMs,
+      stallTimeoutMs: limits.stallTimeoutMs,
       clock: systemClock,
       rng: Math.random,
       workerId: `${hostname()}:${process.pid}`,

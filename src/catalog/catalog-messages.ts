@@ -4,9 +4,7 @@ import type { ModuleFacts } from './prepared-module.ts';
 
 /** Main → catalog thread. The bytes are transferred. */
 export interface PrepareOrder {
-  readonly kind: 'prepare';
-  readonly id: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly maxMemoryMb: number;
   readonly initialFuel: number;
   readonly cacheDir: string | undefined;
@@ -22,7 +20,6 @@ export interface PlainError {
 
 export interface PreparedReply {
   readonly kind: 'prepared';
-  readonly id: number;
   readonly facts: ModuleFacts;
   readonly module: WebAssembly.Module;
   readonly cached: boolean;
@@ -32,7 +29,6 @@ export interface PreparedReply {
 
 export interface RefusedReply {
   readonly kind: 'refused';
-  readonly id: number;
   readonly errors: readonly [PlainError, ...PlainError[]];
 }
 

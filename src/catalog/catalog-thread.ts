@@ -11,11 +11,11 @@ assert(port !== null, 'catalog-thread runs as a worker thread only');
 function answer(order: PrepareOrder): CatalogReply {
   try {
     const artefact = prepareArtefact(order);
-    if (!('errors' in artefact)) return { kind: 'prepared', id: order.id, ...artefact };
+    if (!('errors' in artefact)) return { kind: 'prepared', ...artefact };
     const [first, ...rest] = artefact.errors;
-    return { kind: 'refused', id: order.id, errors: [toPlainError(first), ...rest.map(toPlainError)] };
+    return { kind: 'refused', errors: [toPlainError(first), ...rest.map(toPlainError)] };
   } catch (error) {
-    return { kind: 'refused', id: order.id, errors: [toPlainError(toStreamlineError(error))] };
+    return { kind: 'refused', errors: [toPlainError(toStreamlineError(error))] };
   }
 }
 

@@ -28,20 +28,20 @@ import {
 import { TooLargeError, WasmFormatError, WasmReader } from './wasm-reader.ts';
 
 /** A function of this size compiles in bounded time and memory; beyond, an optimising compiler can be made to explode. */
-export const LOCALS_MAX = 10_000;
-export const BODY_BYTES_MAX = 4 << 20;
+const LOCALS_MAX = 10_000;
+const BODY_BYTES_MAX = 4 << 20;
 /**
  * What an optimising compiler may have to merge, in values: every way into a block brings all locals and the block's own values.
  * Measured on Node 24: at the limit a function takes up to 3 s and 400 MB to compile, and six times the limit ends the process
  * (V8 gives up on memory for one function by aborting). The largest functions of Go and Rust guests come to 20,000.
  */
-export const MERGES_MAX = 8_000_000;
+const MERGES_MAX = 8_000_000;
 /** A loop merges once more for what its body changes, and compilers spend more on it. */
 const LOOP_EDGES = 4;
 /** A call inside a try block may leave to each handler around, and register allocation there is worse than linear. */
 const THROWING_CALL_EDGES = 8;
 /** Compile time grows with the square: 50,000 take a minute. */
-export const TRY_BLOCKS_MAX = 10_000;
+const TRY_BLOCKS_MAX = 10_000;
 
 /** No segment: code that cannot be reached. */
 const DEAD = -1;

@@ -4,10 +4,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StreamlineError } from '../base/error.ts';
 import { ModuleCatalog, ModuleRefusedError, type CatalogOptions } from './module-catalog.ts';
 import { FUEL_LEFT } from './prepared-module.ts';
-import { buildModule } from './wasm-builder.ts';
+import { buildModule, type BuiltFunction } from './wasm-builder.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'module-catalog-'));
 const modulesDir = join(root, 'modules');
@@ -18,9 +19,13 @@ after(async () => {
   rmSync(root, { recursive: true });
 });
 
-const bytes = buildModule({
-  functions: [{ export: 'transform', params: ['i32', 'i32', 'i32'], results: ['i32'], code: [0x20, 1] }],
-});
+const transform: BuiltFunction = {
+  export: 'transform',
+  params: ['i32', 'i32', 'i32'],
+  results: ['i32'],
+  code: [0x20, 1],
+};
+const bytes = buildModule({ functions: [transform] });
 writeFileSync(join(modulesDir, 'good.wasm'), bytes);
 
 function openCatalog(options: Partial<CatalogOptions> = {}): { catalog: ModuleCatalog; warnings: string[] } {
@@ -158,6 +163,25 @@ test('a module that takes too long is refused, and the catalog goes on with a ne
   ]);
   assert.equal(first.code, 'module.too_large');
   assert.equal(second.code, 'module.too_large');
+});
+
+test('a heavy module does not hold up the next one (I7)', async () => {
+  // 27 MB to read, meter and compile: seconds.
+  const pushAndDrop = [0x41, 1, 0x1a];
+  const filler = { params: [], results: [], code: Array.from({ length: 1000 }, () => pushAndDrop).flat() };
+  writeFileSync(
+    join(modulesDir, 'heavy.wasm'),
+    buildModule({ functions: [transform, ...Array<typeof filler>(9000).fill(filler)] }),
+  );
+  const { catalog } = openCatalog({ heavyMs: 1 });
+  let heavyDone = false;
+  const heavy = catalog.prepare(request('heavy.wasm')).finally(() => (heavyDone = true));
+  const closed = assert.rejects(heavy, { code: 'module.unreadable' });
+  await sleep(100); // it is read and under way
+  await Promise.all([catalog.prepare(request('good.wasm')), catalog.prepare(request('good.wasm'))]);
+  assert.equal(heavyDone, false);
+  await catalog.close();
+  await closed;
 });
 
 test('a closed catalog refuses what waits and what comes', async () => {

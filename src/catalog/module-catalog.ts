@@ -1,6 +1,6 @@
-import { Worker } from 'node:worker_threads';
-import { StreamlineError } from '../base/error.ts';
-import { fromPlainError, type CatalogReply, type PrepareOrder, type RefusedReply } from './catalog-messages.ts';
+import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import { fromPlainError, type CatalogReply, type RefusedReply } from './catalog-messages.ts';
+import { CatalogWorker } from './catalog-worker.ts';
 import { MODULE_BYTES_MAX } from './inspect-module.ts';
 import { readModuleFile } from './module-file.ts';
 import { FUEL_PER_MS, type PreparedModule } from './prepared-module.ts';
@@ -14,9 +14,16 @@ export interface CatalogOptions {
   readonly moduleBytesMax?: number;
   /** A module that takes longer than this to prepare is refused. */
   readonly prepareTimeoutMs?: number;
-  /** The thread ends after this long without work. */
-  readonly idleMs?: number;
+  /** One that takes longer than this no longer holds up the next. */
+  readonly heavyMs?: number;
 }
+
+const PREPARE_TIMEOUT_MS = 120_000;
+/** Ten times what a module of 1 MB takes. */
+const HEAVY_MS = 2000;
+const IDLE_MS = 10_000;
+/** One for the module that is heavy, one for the others: more would take the guests' cores (I7). */
+const THREADS_MAX = 2;
 
 export interface PrepareRequest {
   /** Relative to the modules directory. */
@@ -59,17 +66,14 @@ interface Waiting {
 }
 
 /**
- * Turns module files into modules that are checked, capped, metered and compiled. All of that happens in one worker thread,
- * started on demand, one module at a time: the main thread only reads the file (I7). A module that a compiler chokes on costs
- * the thread, not the sidecar: past its time it is refused, and the thread is abandoned.
+ * Turns module files into modules that are checked, capped, metered and compiled. All of that happens in a worker thread, started
+ * on demand, one module at a time: the main thread only reads the file (I7). While one module turns out to be heavy, a second
+ * thread takes the others.
  */
 export class ModuleCatalog {
   readonly #options: CatalogOptions;
   readonly #queue: Waiting[] = [];
-  #current: (Waiting & { readonly id: number }) | undefined;
-  #worker: Worker | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #lastId = 0;
+  #workers: CatalogWorker[] = [];
   #warnedOfCache = false;
   #closed = false;
 
@@ -87,105 +91,62 @@ export class ModuleCatalog {
     });
   }
 
-  /** Refuses what waits and ends the thread. Idempotent. */
+  /** Refuses what waits and ends the threads. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    const worker = this.#worker;
-    this.#drop(new StreamlineError('module.unreadable', 'the module catalog is closed'));
     this.#next();
-    await worker?.terminate();
+    await Promise.all(this.#workers.map((worker) => worker.close(closedError())));
   }
 
   #next(): void {
     if (this.#closed) {
-      for (const waiting of this.#queue.splice(0)) {
-        waiting.reject(new StreamlineError('module.unreadable', 'the module catalog is closed'));
-      }
+      for (const waiting of this.#queue.splice(0)) waiting.reject(closedError());
       return;
     }
-    if (this.#current !== undefined) return;
-    const waiting = this.#queue.shift();
-    if (waiting === undefined) return this.#idle();
-    this.#lastId += 1;
-    this.#current = { ...waiting, id: this.#lastId };
-    const worker = (this.#worker ??= this.#start());
-    worker.ref();
-    const order: PrepareOrder = {
-      kind: 'prepare',
-      id: this.#lastId,
-      bytes: waiting.bytes,
-      maxMemoryMb: waiting.request.maxMemoryMb,
-      initialFuel: waiting.request.initTimeoutMs * FUEL_PER_MS,
-      cacheDir: this.#options.cacheDir,
-    };
-    clearTimeout(this.#timer);
-    const timeoutMs = this.#options.prepareTimeoutMs ?? 120_000;
-    this.#timer = setTimeout(() => {
-      const text = `${waiting.request.modulePath} took longer than ${timeoutMs} ms to compile`;
-      this.#drop(new StreamlineError('module.too_large', text, { suggestion: 'build a smaller module' }));
-      this.#next();
-    }, timeoutMs);
-    worker.postMessage(order, [waiting.bytes.buffer]);
+    for (let waiting = this.#queue[0]; waiting !== undefined; waiting = this.#queue[0]) {
+      const worker = this.#freeWorker();
+      if (worker === undefined) return;
+      this.#queue.shift();
+      void this.#prepare(worker, waiting);
+    }
   }
 
-  #start(): Worker {
-    const url = new URL(
-      import.meta.url.endsWith('.ts') ? './catalog-thread.ts' : './catalog-thread.js',
-      import.meta.url,
-    );
-    const worker = new Worker(url, { name: 'catalog', stdin: false, env: {} });
-    const lost = (reason: string): void => {
-      if (this.#worker !== worker) return; // replaced already
-      this.#drop(new StreamlineError('bug.unexpected', `the catalog thread ended: ${reason}`));
-      this.#next();
-    };
-    worker.on('message', (reply: CatalogReply) => this.#answered(worker, reply));
-    worker.on('error', (error) => lost(error.message));
-    worker.on('exit', (code) => lost(`exit code ${code}`));
+  #freeWorker(): CatalogWorker | undefined {
+    this.#workers = this.#workers.filter(({ state }) => state !== 'gone');
+    const idle = this.#workers.find(({ state }) => state === 'idle');
+    if (idle !== undefined) return idle;
+    const allHeavy = this.#workers.every(({ state }) => state === 'heavy');
+    if (!allHeavy || this.#workers.length >= THREADS_MAX) return undefined;
+    const { prepareTimeoutMs = PREPARE_TIMEOUT_MS, heavyMs = HEAVY_MS } = this.#options;
+    const worker = new CatalogWorker({ prepareTimeoutMs, heavyMs, idleMs: IDLE_MS }, () => this.#next());
+    this.#workers.push(worker);
     return worker;
   }
 
-  /** Rejects the work in hand and forgets the thread, without waiting for it: it may be deep in a compiler. */
-  #drop(error: StreamlineError): void {
-    clearTimeout(this.#timer);
-    const worker = this.#worker;
-    const current = this.#current;
-    this.#worker = undefined;
-    this.#current = undefined;
-    worker?.unref();
-    void worker?.terminate();
-    current?.reject(error);
-  }
-
-  #answered(worker: Worker, reply: CatalogReply): void {
-    const current = this.#current;
-    if (worker !== this.#worker || current === undefined || current.id !== reply.id) return;
-    clearTimeout(this.#timer);
-    this.#current = undefined;
-    if (reply.kind === 'refused') {
-      current.reject(refusal(reply, current.request.modulePath));
-    } else {
-      if (reply.cacheTrouble !== undefined && !this.#warnedOfCache) {
-        this.#warnedOfCache = true;
-        this.#options.warn(`metered modules are not cached in ${this.#options.cacheDir}: ${reply.cacheTrouble}`);
-      }
-      current.resolve({ facts: reply.facts, module: reply.module, maxMemoryMb: current.request.maxMemoryMb });
+  async #prepare(worker: CatalogWorker, { request, bytes, resolve, reject }: Waiting): Promise<void> {
+    const { maxMemoryMb, initTimeoutMs, modulePath } = request;
+    const initialFuel = initTimeoutMs * FUEL_PER_MS;
+    try {
+      const order = { bytes, maxMemoryMb, initialFuel, cacheDir: this.#options.cacheDir };
+      resolve(this.#prepared(await worker.prepare(order, modulePath), request));
+    } catch (thrown) {
+      reject(toStreamlineError(thrown));
     }
     this.#next();
   }
 
-  /** An idle thread keeps no process alive, and its memory only for a while. */
-  #idle(): void {
-    const worker = this.#worker;
-    if (worker === undefined) return;
-    worker.unref();
-    this.#timer = setTimeout(() => {
-      if (this.#worker !== worker || this.#current !== undefined) return;
-      this.#worker = undefined;
-      void worker.terminate();
-    }, this.#options.idleMs ?? 10_000);
-    this.#timer.unref();
+  #prepared(reply: CatalogReply, { modulePath, maxMemoryMb }: PrepareRequest): PreparedModule {
+    if (reply.kind === 'refused') throw refusal(reply, modulePath);
+    if (reply.cacheTrouble !== undefined && !this.#warnedOfCache) {
+      this.#warnedOfCache = true;
+      this.#options.warn(`metered modules are not cached in ${this.#options.cacheDir}: ${reply.cacheTrouble}`);
+    }
+    return { facts: reply.facts, module: reply.module, maxMemoryMb };
   }
+}
+
+function closedError(): StreamlineError {
+  return new StreamlineError('module.unreadable', 'the module catalog is closed');
 }
 
 function refusal(reply: RefusedReply, place: string): StreamlineError {

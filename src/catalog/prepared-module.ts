@@ -33,7 +33,8 @@ export interface ModuleFacts {
   /** `module.name` of every import. */
   readonly imports: readonly string[];
   readonly memory: { readonly minPages: number; readonly maxPages: number | undefined };
-  readonly type: TransformationType;
+  /** As the exports tell it. */
+  readonly type: Exclude<TransformationType, 'enrich'>;
 }
 
 /** A module checked, capped, metered and compiled: ready to be instantiated in any guest thread. */

@@ -34,7 +34,7 @@ export interface SlotEvents {
 }
 
 /** One batch under way and one posted behind it, so that the thread need not wait for the main thread in between. */
-export const OUTSTANDING_MAX = 2;
+const OUTSTANDING_MAX = 2;
 
 /**
  * JavaScript heap and stack of a guest thread; linear memory is not in it (the module's maximum bounds that). The engine's own

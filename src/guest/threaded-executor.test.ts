@@ -137,6 +137,17 @@ void suite('threaded executor', () => {
     await executor.close();
   });
 
+  void test('too many threads that die fail the executor: it does not make new ones for ever', async (t) => {
+    const source = fixtureSource({ limits: { logLinesPerSecond: 100_000, logLineBytesMax: 1_000_000 } });
+    const executor = open(t, source, { wallClockMs: 60_000, stuckThreadsMax: 1 });
+    await executor.start();
+    const deadly = `O${'x'.repeat(200_000)}`;
+    assert.deepEqual(gist(await executor.execute(batchOf([deadly, 'map']))), ['guest.trap', 'MAP']);
+    await assert.rejects(executor.execute(batchOf([deadly])), { code: 'guest.stuck', message: /died.*memory/ });
+    await executor.close();
+    assert.equal(executor.stats().stuckThreads, 0);
+  });
+
   void test('grows while work waits, up to its instances, and gives extra threads up when idle', async (t) => {
     const clock = new ManualClock();
     const executor = open(t, fixtureSource({ timeoutMs: 1000 }), { instances: 3, idleInstanceMs: 30_000 }, clock);

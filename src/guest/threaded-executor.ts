@@ -8,7 +8,7 @@ import type { GuestConfig } from './guest-config.ts';
 import { GuestSlot, type SlotEvents, type Work } from './guest-slot.ts';
 import { LatencyTotals, type GuestStats } from './guest-stats.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
-import { StuckLedger } from './stuck-ledger.ts';
+import { LostThreads } from './lost-threads.ts';
 
 export interface PoolLimits {
   /** Threads, and with them instances, at most; one is kept. */
@@ -19,7 +19,7 @@ export interface PoolLimits {
   readonly wallClockMs: number;
   /** The same while an instance is made. */
   readonly initWallClockMs: number;
-  /** More threads than this stuck within ten minutes fail the transform. */
+  /** More threads than this stuck or dead within ten minutes fail the transform. */
   readonly stuckThreadsMax: number;
 }
 
@@ -55,7 +55,7 @@ export class ThreadedExecutor implements Executor {
   #slots: GuestSlot[] = [];
   /** Retired or killed, and not gone yet. */
   readonly #leaving = new Set<GuestSlot>();
-  readonly #stuck: StuckLedger<GuestSlot>;
+  readonly #lostThreads: LostThreads<GuestSlot>;
   #queue: Work[] = [];
   #started: { readonly resolve: () => void; readonly reject: (error: StreamlineError) => void } | undefined;
   #failure: StreamlineError | undefined;
@@ -76,7 +76,7 @@ export class ThreadedExecutor implements Executor {
     this.#onLog = onLog;
     this.parallelism = limits.instances + 1;
     this.#buffers = new BufferPool(RESULT_BYTES_INITIAL);
-    this.#stuck = new StuckLedger(limits.stuckThreadsMax);
+    this.#lostThreads = new LostThreads(limits.stuckThreadsMax);
     this.#events = {
       ready: (slot) => this.#ready(slot),
       done: (slot, work, result) => this.#done(slot, work, result),
@@ -144,7 +144,7 @@ export class ThreadedExecutor implements Executor {
       instances: { starting, busy, idle: this.#slots.length - starting - busy },
       instanceRestarts,
       threadRestarts: this.#threadRestarts,
-      stuckThreads: this.#stuck.notEnded,
+      stuckThreads: this.#lostThreads.notEnded,
     };
   }
 
@@ -218,7 +218,7 @@ export class ThreadedExecutor implements Executor {
 
   #exited(slot: GuestSlot): void {
     this.#leaving.delete(slot);
-    this.#stuck.ended(slot);
+    this.#lostThreads.ended(slot);
   }
 
   /** The thread ended by itself: out of JavaScript heap, a crash of V8's. */
@@ -231,11 +231,17 @@ export class ThreadedExecutor implements Executor {
       );
       return;
     }
-    this.#replace(slot, { code: 'guest.trap', message: `the guest thread ended: ${reason}` });
+    this.#lose(slot, { code: 'guest.trap', message: `the guest thread ended: ${reason}` });
   }
 
-  /** Puts another slot in this one's place; its work is done again, without the record it was at. */
-  #replace(slot: GuestSlot, sentence: Omit<Condemned, 'recordIndex'>): void {
+  /** Puts another slot in this one's place, unless too many were lost; its work is done again, without the record it was at. */
+  #lose(slot: GuestSlot, sentence: Omit<Condemned, 'recordIndex'>): void {
+    if (this.#lostThreads.add(slot, this.#clock.nowMs())) {
+      const most = String(this.#limits.stuckThreadsMax);
+      const text = `more than ${most} guest threads got stuck or died within ten minutes; the last: ${sentence.message}`;
+      this.#fail(new StreamlineError('guest.stuck', text));
+      return;
+    }
     const recordIndex = slot.currentRecord;
     const works = this.#remove(slot);
     const head = works[0];
@@ -297,12 +303,7 @@ export class ThreadedExecutor implements Executor {
     }
     if (standingMs <= this.#limits.wallClockMs) return;
     const message = `the guest made no progress for ${String(this.#limits.wallClockMs)} ms and its thread was replaced`;
-    if (this.#stuck.add(slot, this.#clock.nowMs())) {
-      const text = `more than ${String(this.#limits.stuckThreadsMax)} guest threads were stuck within ten minutes`;
-      this.#fail(new StreamlineError('guest.stuck', text));
-      return;
-    }
-    this.#replace(slot, { code: 'guest.timeout', message });
+    this.#lose(slot, { code: 'guest.timeout', message });
     slot.kill();
   }
 

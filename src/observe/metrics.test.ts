@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { test } from 'node:test';
 import { emptyStats, LATENCY_BUCKETS, latencyBucket } from '../pipeline/transformation-stats.ts';
 import { METRICS } from './metric-names.ts';
@@ -60,6 +61,16 @@ test('the latency histogram is cumulative and complete', async () => {
   assert.match(text, /execution_latency_seconds_count\{transform="mask-pii"\} 100\n/);
   const sum = Number(/execution_latency_seconds_sum\{transform="mask-pii"\} ([\d.e-]+)/.exec(text)?.[1]);
   assert.ok(sum > 0.018 && sum < 0.024, `sum ${sum}`);
+});
+
+test('the delay of the event loop is exported', async () => {
+  const metrics = createMetrics({ transforms: () => [], specErrors: () => 0 });
+  await delay(50);
+  const until = performance.now() + 120;
+  while (performance.now() < until);
+  await delay(50);
+  const p99S = Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(await metrics.metrics())?.[1]);
+  assert.ok(p99S > 0.1, `${p99S} s`);
 });
 
 test('two scrapes of the same counts are the same', async () => {

@@ -1,5 +1,6 @@
-import type { Clock } from '../base/clock.ts';
+import { repeat, type Clock } from '../base/clock.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
+import type { OffsetCommitter } from './offset-committer.ts';
 import type { PartitionOffset } from './ports.ts';
 
 export interface CommitPorts {
@@ -15,14 +16,13 @@ export interface CommitPorts {
 }
 
 /** Commits what is settled, every interval, one commit at a time. I1 is the ledger's; this only never goes beyond it. */
-export class Committer {
+export class Committer implements OffsetCommitter {
   readonly #ports: CommitPorts;
   readonly #committed = new Map<number, number>();
   /** Counts `forget`: a commit that began before one says nothing about assignments after it. */
   #forgotten = 0;
   #running: Promise<void> = Promise.resolve();
-  #cancelTimer: (() => void) | undefined;
-  /** Wall clock of the last commit the broker took, ms; undefined before the first. */
+  #endTimer: (() => void) | undefined;
   lastCommitMs: number | undefined;
 
   constructor(ports: CommitPorts) {
@@ -30,25 +30,18 @@ export class Committer {
   }
 
   start(): void {
-    this.#cancelTimer = this.#ports.clock.after(this.#ports.intervalMs, () => {
-      void this.commitNow().then(() => {
-        if (this.#cancelTimer !== undefined) this.start();
-      });
-    });
+    this.#endTimer = repeat(this.#ports.clock, this.#ports.intervalMs, () => this.commitNow());
   }
 
   stop(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#endTimer?.();
   }
 
-  /** Forgets a partition that has a new assignment: its position starts from the broker's again. */
   forget(partition: number): void {
     this.#committed.delete(partition);
     this.#forgotten += 1;
   }
 
-  /** Commits what has settled since the last time. Never rejects. */
   commitNow(): Promise<void> {
     this.#running = this.#running.then(() => this.#commit());
     return this.#running;

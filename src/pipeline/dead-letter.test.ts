@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StreamlineError } from '../base/error.ts';
 import { deadLetter, sendDeadLetter, type DeadLetterContext, type Truncation } from './dead-letter.ts';
+import { Assignment } from './assignment.ts';
 import type { RecordFailure } from './failure-policy.ts';
 import type { PlainRecord } from './packed-batch.ts';
-import type { AssignmentToken, ProduceRecord, RecordSink } from './ports.ts';
+import type { ProduceRecord, RecordSink } from './ports.ts';
 import { simConfig } from './sim/sim-config.ts';
 
-const token: AssignmentToken = { partition: 3, epoch: 1, ended: false };
+const token = new Assignment(3, 1);
 const context: DeadLetterContext = { config: simConfig(), moduleSha256: 'ab12', workerId: 'w1' };
 const failure: RecordFailure = { code: 'guest.trap', message: 'unreachable', fuelUsed: 42 };
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

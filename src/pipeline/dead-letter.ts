@@ -1,8 +1,9 @@
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import type { Assignment } from './assignment.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { RecordFailure } from './failure-policy.ts';
 import type { PlainRecord, RecordHeader } from './packed-batch.ts';
-import type { AssignmentToken, ProduceRecord, RecordSink } from './ports.ts';
+import type { ProduceRecord, RecordSink } from './ports.ts';
 
 export interface DeadLetterContext {
   readonly config: TransformationConfig;
@@ -24,6 +25,7 @@ export type Truncation = (typeof TRUNCATIONS)[number];
 
 /**
  * Resolves when the dead letter is acknowledged, cut down as far as the broker demands.
+ * @param truncations those not known to be too large yet
  * @throws what the sink rejects with; broker.produce_failed when not even the headers fit
  */
 export async function sendDeadLetter(
@@ -32,9 +34,10 @@ export async function sendDeadLetter(
   failure: RecordFailure,
   context: DeadLetterContext,
   recordBytesMax: number,
-  assignment: AssignmentToken,
+  assignment: Assignment,
+  truncations: readonly Truncation[] = TRUNCATIONS,
 ): Promise<void> {
-  for (const truncation of TRUNCATIONS) {
+  for (const truncation of truncations) {
     try {
       await sink.produceOne(deadLetter(record, failure, context, truncation, recordBytesMax, assignment));
       return;
@@ -63,7 +66,7 @@ export function deadLetter(
   context: DeadLetterContext,
   truncation: Truncation,
   recordBytesMax: number,
-  assignment: AssignmentToken,
+  assignment: Assignment,
 ): ProduceRecord {
   const { config } = context;
   const keep = keptValueBytes(truncation, recordBytesMax);

@@ -3,31 +3,24 @@ import { toStreamlineError, StreamlineError } from '../base/error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import { Assignment } from './assignment.ts';
 import type { Breaker } from './breaker.ts';
-import { sendDeadLetter, type DeadLetterContext } from './dead-letter.ts';
-import { backoffMs, decide, isRecordsFault, type RecordFailure } from './failure-policy.ts';
+import type { DeadLetterContext } from './dead-letter.ts';
+import { FailedRecord, type FailingLane } from './failed-record.ts';
+import { decide, isRecordsFault, type RecordFailure } from './failure-policy.ts';
 import type { BatchTicket, InFlight } from './in-flight.ts';
+import { KeyHold } from './key-hold.ts';
 import { PartitionLedger, type Receipt } from './ledger.ts';
-import { BatchReader, type PlainRecord, type Segment } from './packed-batch.ts';
+import { BatchReader, type Segment } from './packed-batch.ts';
 import { ResultReader } from './packed-results.ts';
 import { cutPieces, keyOf, wholePiece, type CutRules, type FailedPiece, type Piece, type RangePiece } from './piece.ts';
-import type {
-  AssignmentToken,
-  Executor,
-  ProduceFailure,
-  RecordSink,
-  SegmentResult,
-  TopicDirectory,
-  WorkResult,
-} from './ports.ts';
+import type { Executor, ProduceFailure, RecordSink, SegmentResult, TopicDirectory, WorkResult } from './ports.ts';
+import type { RefusedRecords } from './refused-records.ts';
 import { refusedTopics } from './refused-topics.ts';
-import { retryRecord } from './retry.ts';
+import { SlotHold, type Slot } from './slot.ts';
+import { Tally, type Outcome } from './tally.ts';
 import type { TransformationStats } from './transformation-stats.ts';
-
-/** Records that may wait for their own keys in one partition before the whole partition waits (ordering: key). */
-const HELD_KEYS_MAX = 1000;
-/** Batches of one partition with such records before it is not read any further: the rest of the memory is the others'. */
-const KEY_HELD_SLOTS_MAX = 8;
+import { NO_UNIT, type Unit, type UnitGate } from './unit-gate.ts';
 
 /** What all lanes of a pipeline share. */
 export interface LaneContext {
@@ -46,19 +39,16 @@ export interface LaneContext {
   readonly setReading: (partition: number, reading: boolean) => void;
   /** The transform as a whole cannot go on. */
   readonly fail: (error: StreamlineError) => void;
+  /** Exactly once; undefined = at least once. */
+  readonly transaction: LaneTransaction | undefined;
 }
 
-/** One segment of one batch on its way through its lane. */
-export interface Slot {
-  readonly segment: Segment;
-  readonly ticket: BatchTicket;
-  /** Covers what has not been cut off as a piece of its own yet. */
-  readonly receipt: Receipt;
-  result: { readonly work: WorkResult; readonly segment: SegmentResult } | undefined;
-  /** Pieces begun and not finished, plus one while the slot is being cut. */
-  open: number;
-  /** No longer counted as active in flight: waits behind a retry. */
-  held: boolean;
+/** The open transaction as the lanes see it. */
+export interface LaneTransaction {
+  readonly gate: UnitGate;
+  readonly refused: RefusedRecords;
+  /** Ends each lane; what they handed over since the last commit is read again. */
+  readonly abort: (why: StreamlineError, kind: 'stumble' | 'insight') => void;
 }
 
 /** Consuming → draining (revoked, stopping: nothing new) → ended (given up, lost: nothing may leave any more). */
@@ -68,28 +58,35 @@ type LaneState = 'consuming' | 'draining' | 'ended';
  * One assignment of one partition: puts results back into the order their records were received in (I3), settles each record
  * exactly once (I2), and holds up only itself while a record retries.
  */
-export class Lane implements AssignmentToken {
+export class Lane {
   readonly partition: number;
-  readonly epoch: number;
+  readonly assignment: Assignment;
   readonly ledger = new PartitionLedger();
   readonly #context: LaneContext;
+  readonly #tally: Tally;
   readonly #slots: Slot[] = [];
+  readonly #hold: SlotHold;
+  readonly #keys = new KeyHold();
   #state: LaneState = 'consuming';
   /** A record stopped the transform: nothing after it may leave. */
   #halted = false;
   #emitting = false;
-  #holding = false;
   #openPieces = 0;
-  readonly #heldKeys = new Map<string, Promise<void>>();
-  /** Slots with records that wait for their keys. */
-  readonly #keyHeld = new Set<Slot>();
+  #openUnits = 0;
+  #from: number | undefined;
   readonly #backoffs = new Set<() => void>();
   readonly #drained = Promise.withResolvers<void>();
 
-  constructor(partition: number, epoch: number, context: LaneContext) {
+  /** @param from the first record to come, when that is known: a replay */
+  constructor(partition: number, epoch: number, context: LaneContext, from?: number) {
     this.partition = partition;
-    this.epoch = epoch;
+    this.assignment = new Assignment(partition, epoch);
     this.#context = context;
+    this.#tally = new Tally(context.stats, context.transaction !== undefined);
+    this.#from = from;
+    this.#hold = new SlotHold(context.inFlight, (reading) => {
+      if (!reading || this.accepting) context.setReading(partition, reading);
+    });
   }
 
   get ended(): boolean {
@@ -101,13 +98,27 @@ export class Lane implements AssignmentToken {
     return this.#state === 'consuming' && !this.#halted;
   }
 
+  /** Exactly once: the open transaction may hold outputs of it. */
+  get inTransaction(): boolean {
+    return !this.ended && (this.#openUnits > 0 || this.#tally.held > 0);
+  }
+
+  /** Where a replay begins: what was committed within the assignment, else its first record; undefined before that. */
+  get replayFrom(): number | undefined {
+    return this.#from ?? this.ledger.firstReceived;
+  }
+
+  /** Records that came when it had ended and waits for its replay: they are a part of that, even when they are its first. */
+  passOver(segment: Segment): void {
+    this.#from ??= this.ledger.firstReceived ?? segment.firstOffset;
+  }
+
   accept(segment: Segment, ticket: BatchTicket): Slot {
     const receipt = this.ledger.accept(segment.recordCount, segment.firstOffset, segment.lastOffset);
-    const slot: Slot = { segment, ticket, receipt, result: undefined, open: 1, held: this.#holding };
-    if (slot.held) this.#context.inFlight.hold(ticket);
+    const slot: Slot = { segment, ticket, receipt, result: undefined, open: 1, held: false };
+    this.#hold.entered(slot);
     this.#slots.push(slot);
-    this.#context.stats.received += segment.recordCount;
-    this.#context.stats.inFlight += segment.recordCount;
+    this.#tally.received(segment.recordCount);
     return slot;
   }
 
@@ -149,13 +160,20 @@ export class Lane implements AssignmentToken {
   end(): void {
     if (this.ended) return;
     this.#state = 'ended';
+    this.assignment.end();
     for (const cancel of [...this.#backoffs]) cancel();
-    this.#context.stats.returned += this.ledger.unsettled;
-    this.#context.stats.inFlight -= this.ledger.unsettled;
+    this.#tally.returned(this.ledger.unsettled);
     // Slots whose results are still out finish in deliver(); the one being emitted notices by itself.
     const waiting = this.#slots.splice(this.#emitting ? 1 : 0);
     for (const slot of waiting) if (slot.result !== undefined) this.#finish(slot);
     this.#drained.resolve();
+  }
+
+  /** Exactly once: what has settled is committed, up to `offset`. */
+  committed(offset: number): void {
+    if (this.ended) return;
+    this.#tally.committed();
+    this.#from = offset;
   }
 
   async #emitInOrder(): Promise<void> {
@@ -184,45 +202,52 @@ export class Lane implements AssignmentToken {
     for (const piece of await this.#cut(slot, work, segment)) {
       if (this.ended || this.#halted) return;
       const receipt = this.#receiptOf(slot, piece, slot.receipt);
-      const held = piece.kind === 'range' ? piece.key : this.#keyToHold(slot, piece);
-      if (held !== undefined) {
-        this.#afterKey(held, slot, () => this.#process(slot, work, piece, receipt));
-        if (this.#heldKeys.size >= HELD_KEYS_MAX) await Promise.race(this.#heldKeys.values());
-      } else if (piece.kind === 'range') {
-        void this.#track(slot, this.#emitRange(slot, work, piece, receipt));
-      } else if (this.#verdict(piece.failure, 1) === 'retry') {
-        await this.#track(
-          slot,
-          this.#holdWhile(() => this.#resolveFailure(slot, piece, receipt)),
-        );
+      const process = (): Promise<void> => this.#process(slot, work, piece, receipt);
+      const key = piece.kind === 'range' ? piece.key : this.#keyToHold(slot, piece);
+      if (key !== undefined) {
+        this.#hold.waitsForKey(slot);
+        const afterwards = async (before: Promise<void>): Promise<void> => {
+          await before;
+          if (!this.ended && !this.#halted) await process();
+        };
+        this.#keys.after(key, (before) => this.#track(slot, afterwards(before)));
+        await this.#keys.room();
+      } else if (piece.kind === 'failed' && this.#retries(piece)) {
+        await this.#track(slot, this.#hold.holdWhile(this.#slots, process));
       } else {
-        void this.#track(slot, this.#resolveFailure(slot, piece, receipt));
+        void this.#track(slot, process());
       }
     }
   }
 
-  #process(slot: Slot, work: WorkResult, piece: Piece, receipt: Receipt): Promise<void> {
-    return piece.kind === 'range'
-      ? this.#emitRange(slot, work, piece, receipt)
-      : this.#resolveFailure(slot, piece, receipt);
+  async #process(slot: Slot, work: WorkResult, piece: Piece, receipt: Receipt): Promise<void> {
+    if (piece.kind === 'failed') {
+      await this.#failedRecord(slot, piece, receipt).resolve(piece.failure);
+    } else {
+      this.#context.breaker.passed(piece.recordCount);
+      await this.#inUnit(piece.alone, (unit) => this.#emitRange(slot, work, piece, receipt, unit));
+    }
   }
 
   async #cut(slot: Slot, work: WorkResult, segment: SegmentResult): Promise<Iterable<Piece>> {
-    const { firstRecord, recordCount } = slot.segment;
+    const { partition, firstRecord, recordCount } = slot.segment;
     const entries = segment.outputs + segment.filtered + segment.failed;
     assert(entries === recordCount, 'lane: a result for each record of the segment');
-    const { topics, config } = this.#context;
+    const { topics, config, transaction } = this.#context;
     const refused = await refusedTopics(topics, config.outputTopic, work.topics);
-    if (segment.failed === 0 && refused.size === 0 && this.#heldKeys.size === 0) {
+    const suspects = transaction?.refused.any(partition) === true ? transaction.refused : undefined;
+    if (segment.failed === 0 && refused.size === 0 && !this.#keys.any && suspects === undefined) {
       return [wholePiece(segment, recordCount, firstRecord + recordCount - 1)];
     }
-    const batch = config.ordering === 'partition' ? undefined : new BatchReader(slot.ticket.batch.buffer);
+    const batch = new BatchReader(slot.ticket.batch.buffer);
+    const suspect = (record: number) => suspects?.get(partition, batch.offset(batch.recordAt(record)));
     const rules: CutRules = {
-      outputFailure: (topic) => refused.get(topic),
+      outputFailure: (topic, record) => refused.get(topic) ?? suspect(record)?.failure,
       heldKey: (record) => {
-        const key = batch === undefined ? undefined : keyOf(batch, record);
-        return key !== undefined && this.#heldKeys.has(key) ? key : undefined;
+        const key = this.#keys.any ? keyOf(batch, record) : undefined;
+        return key !== undefined && this.#keys.has(key) ? key : undefined;
       },
+      alone: (record) => suspect(record) !== undefined,
     };
     return cutPieces(new ResultReader(work.buffer), segment, rules);
   }
@@ -234,13 +259,38 @@ export class Lane implements AssignmentToken {
     return this.ledger.splitHead(run, piece.recordCount, batch.offset(batch.recordAt(piece.lastRecord)));
   }
 
-  async #emitRange(slot: Slot, work: WorkResult, piece: RangePiece, receipt: Receipt): Promise<void> {
-    const { config, breaker, sink } = this.#context;
-    breaker.passed(piece.recordCount);
-    if (piece.outputs === 0) {
-      this.#settle(receipt, piece.recordCount, { filtered: piece.filtered });
+  /**
+   * Runs work that hands something to the sink. Exactly once: all of it belongs to one transaction. Not at all when the lane has ended or
+   * halted by its turn.
+   * @param work true when all it handed over has settled
+   */
+  async #inUnit(alone: boolean, work: (unit: Unit) => Promise<boolean>): Promise<void> {
+    const { transaction, sink } = this.#context;
+    if (transaction === undefined) {
+      await work(NO_UNIT);
       return;
     }
+    const entering = transaction.gate.enter(alone);
+    // What it waits for is in the producer's hands.
+    if (alone) sink.hurry();
+    const unit = await entering;
+    let settled = false;
+    this.#openUnits += 1;
+    try {
+      if (!this.ended && !this.#halted) settled = await work(unit);
+    } finally {
+      this.#openUnits -= 1;
+      unit.leave(settled);
+    }
+  }
+
+  async #emitRange(slot: Slot, work: WorkResult, piece: RangePiece, receipt: Receipt, unit: Unit): Promise<boolean> {
+    const { config, sink } = this.#context;
+    if (piece.outputs === 0) {
+      this.#settle(receipt, piece.recordCount, { filtered: piece.filtered });
+      return true;
+    }
+    unit.handed();
     const produced = sink.produce({
       batch: slot.ticket.batch,
       result: work,
@@ -248,100 +298,83 @@ export class Lane implements AssignmentToken {
       endByte: piece.endByte,
       defaultTopic: config.outputTopic,
       timestamp: config.output.timestamp,
-      assignment: this,
+      assignment: this.assignment,
     });
-    this.#hurryIfDraining();
+    if (piece.alone) sink.hurry();
+    else this.#hurryIfDraining();
     const failures = await produced;
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
-    if (this.ended) return;
-    const cluster = failures.find((failure) => !isRecordsFault(failure.code));
-    if (cluster !== undefined) {
-      // The cluster's fault: what else of the range arrived is unsure, so none of it settles and all of it is read again.
-      this.#halt(new StreamlineError(cluster.code, cluster.message));
-    } else if (failures.length === 0) {
-      this.#settle(receipt, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
-    } else {
-      this.#settleAround(failures, slot, work, piece, receipt);
-    }
+    if (this.ended) return false;
+    if (failures.length > 0) return this.#settleAround(failures, slot, work, piece, receipt, unit);
+    this.#settle(receipt, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+    return true;
   }
 
   /** Some records of a range were refused one by one: what came before them settles by itself, so that it can be committed. */
-  #settleAround(
+  async #settleAround(
     failures: readonly ProduceFailure[],
     slot: Slot,
     work: WorkResult,
     range: RangePiece,
     receipt: Receipt,
-  ): void {
-    const refused = new Map(failures.map((failure) => [failure.recordIndex, failure]));
-    const rules: CutRules = { outputFailure: (_, record) => refused.get(record), heldKey: () => undefined };
+    unit: Unit,
+  ): Promise<boolean> {
+    const batch = new BatchReader(slot.ticket.batch.buffer);
+    const own = new Map<number, RecordFailure>();
+    for (const failure of failures) {
+      const offset = batch.offset(batch.recordAt(failure.recordIndex));
+      const failed = this.#refused(failure, offset, range.alone);
+      if (failed !== undefined) own.set(failure.recordIndex, failed);
+    }
+    // Else what of the range arrived is unsure, so none of it settles and all of it is read again.
+    if (own.size < failures.length) return false;
+    const rules: CutRules = {
+      outputFailure: (_, record) => own.get(record),
+      heldKey: () => undefined,
+      alone: () => false,
+    };
+    const resolving: Promise<boolean>[] = [];
     for (const piece of cutPieces(new ResultReader(work.buffer), range, rules)) {
-      if (this.ended) return;
-      const own = this.#receiptOf(slot, piece, receipt);
-      if (piece.kind === 'failed') void this.#track(slot, this.#resolveFailure(slot, piece, own));
-      else this.#settle(own, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+      if (this.ended) return false;
+      const part = this.#receiptOf(slot, piece, receipt);
+      if (piece.kind === 'failed') resolving.push(this.#failedRecord(slot, piece, part).resolve(piece.failure, unit));
+      else this.#settle(part, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
     }
+    return (await Promise.all(resolving)).every((settled) => settled);
   }
 
-  /** A failed record: retried while the policy allows, then dead-lettered, skipped, or the end of the transform. */
-  async #resolveFailure(slot: Slot, piece: FailedPiece, receipt: Receipt): Promise<void> {
+  /** What the cluster or its client would not take. @returns the record's own failure; undefined: what became of it is unsure */
+  #refused(failure: ProduceFailure, offset: number, alone: boolean): RecordFailure | undefined {
+    const { code, message } = failure;
+    const { transaction } = this.#context;
+    if (!isRecordsFault(code)) {
+      const error = new StreamlineError(code, message);
+      const replays =
+        transaction !== undefined && error.retriable && code !== 'broker.fatal' && code !== 'broker.fenced';
+      this.#halt(replays ? new StreamlineError('broker.transaction_aborted', message, { cause: error }) : error);
+      return undefined;
+    }
+    if (transaction === undefined || failure.endsTransaction !== true) return { code, message, fuelUsed: 0 };
+    transaction.refused.add(this.partition, offset, failure, alone);
+    transaction.abort(
+      new StreamlineError('broker.transaction_aborted', `the cluster refused a record: ${message}`),
+      'insight',
+    );
+    return undefined;
+  }
+
+  #failedRecord(slot: Slot, piece: FailedPiece, receipt: Receipt): FailedRecord {
+    const lane: FailingLane = {
+      assignment: this.assignment,
+      inUnit: (alone, work) => this.#inUnit(alone, work),
+      settle: (outcome) => this.#settle(receipt, 1, outcome),
+      refused: (failure, offset, alone) => this.#refused(failure, offset, alone),
+      hurryIfDraining: () => this.#hurryIfDraining(),
+      halt: (error) => this.#halt(error),
+      backoff: (delayMs) => this.#backoff(delayMs),
+    };
     const record = new BatchReader(slot.ticket.batch.buffer).plain(piece.lastRecord);
-    let failure = piece.failure;
-    for (let attempt = 1; ; attempt += 1) {
-      this.#countFailure(failure);
-      if (this.#verdict(failure, attempt) !== 'retry') break;
-      // Draining or ended while it waited: the record stays unsettled, its next owner tries again (I1).
-      if (!(await this.#backoff(backoffMs(attempt, this.#context.config.errors, this.#context.rng)))) return;
-      const again = await this.#retry(record, receipt);
-      if (again === undefined) return;
-      failure = again;
-    }
-    await this.#giveUp(record, failure, receipt);
-  }
-
-  /** Runs one record again. undefined = it settled, or was ended on the way. */
-  async #retry(record: PlainRecord, receipt: Receipt): Promise<RecordFailure | undefined> {
-    this.#context.stats.retries += 1;
-    const outcome = await retryRecord(this.#context, record, this);
-    switch (outcome.kind) {
-      case 'failed':
-        return outcome.failure;
-      case 'unsure':
-        this.#halt(outcome.error);
-        return undefined;
-      case 'ended':
-        return undefined;
-      case 'output':
-      case 'filtered':
-        this.#context.breaker.passed(1);
-        this.#settle(receipt, 1, { [outcome.kind]: 1 });
-        return undefined;
-    }
-  }
-
-  async #giveUp(record: PlainRecord, failure: RecordFailure, receipt: Receipt): Promise<void> {
-    if (this.ended) return;
-    const { config, breaker, sink, deadLetters, recordBytesMax } = this.#context;
-    const place = `${config.inputTopic}/${record.partition}@${record.offset}`;
-    if (config.errors.onFailure === 'stop') {
-      this.#halt(new StreamlineError(failure.code, failure.message, { place, suggestion: STOP_SUGGESTION }));
-      return;
-    }
-    if (breaker.failed()) {
-      const { failures, window } = config.errors.stopAfter;
-      const message = `${failures} of the last ${window} records failed, the last with ${failure.code}: ${failure.message}`;
-      this.#halt(new StreamlineError('breaker.open', message, { place, configPath: '/errors/stop_after' }));
-      return;
-    }
-    if (config.errors.onFailure === 'skip') {
-      this.#settle(receipt, 1, { skipped: 1 });
-      return;
-    }
-    // Only when the dead letter is acknowledged may the offset move.
-    const sent = sendDeadLetter(sink, record, failure, deadLetters, recordBytesMax, this);
-    this.#hurryIfDraining();
-    await sent;
-    this.#settle(receipt, 1, { deadLettered: 1 });
+    return new FailedRecord(this.#context, lane, record);
   }
 
   /** What leaves after the drain began must not wait for the producer's next look: a revoke or a stop waits for it (I8). */
@@ -353,71 +386,20 @@ export class Lane implements AssignmentToken {
   #settle(receipt: Receipt, records: number, outcome: Partial<Outcome>): void {
     if (this.ended) return;
     this.ledger.settle(receipt, records);
-    const { stats } = this.#context;
-    stats.inFlight -= records;
-    stats.output += outcome.output ?? 0;
-    stats.filtered += outcome.filtered ?? 0;
-    stats.skipped += outcome.skipped ?? 0;
-    stats.deadLettered += outcome.deadLettered ?? 0;
+    this.#tally.settled(records, outcome);
   }
 
-  #verdict(failure: RecordFailure, attempt: number): ReturnType<typeof decide> {
-    return decide(failure, attempt, this.#context.config.errors);
-  }
-
-  #countFailure(failure: RecordFailure): void {
-    const { errors } = this.#context.stats;
-    errors.set(failure.code, (errors.get(failure.code) ?? 0) + 1);
+  #retries(piece: FailedPiece): boolean {
+    return decide(piece.failure, 1, this.#context.config.errors) === 'retry';
   }
 
   #keyToHold(slot: Slot, piece: FailedPiece): string | undefined {
     if (this.#context.config.ordering !== 'key') return undefined;
     const key = keyOf(new BatchReader(slot.ticket.batch.buffer), piece.lastRecord);
-    if (key !== undefined && this.#heldKeys.has(key)) return key;
-    if (this.#verdict(piece.failure, 1) !== 'retry') return undefined;
+    if (key !== undefined && this.#keys.has(key)) return key;
+    if (!this.#retries(piece)) return undefined;
     // Nobody waits for a record without a key: a name of its own.
     return key ?? `\u0000${slot.segment.firstOffset}:${piece.lastRecord}`;
-  }
-
-  /** ordering: key. Runs `work` after what is held up for the same key; everything else flows on. */
-  #afterKey(key: string, slot: Slot, work: () => Promise<void>): void {
-    if (!slot.held) {
-      slot.held = true;
-      this.#context.inFlight.hold(slot.ticket);
-      this.#keyHeld.add(slot);
-      if (this.#keyHeld.size === KEY_HELD_SLOTS_MAX) this.#context.setReading(this.partition, false);
-    }
-    const before = this.#heldKeys.get(key) ?? Promise.resolve();
-    const run = async (): Promise<void> => {
-      await before;
-      if (!this.ended && !this.#halted) await work();
-    };
-    const tail: Promise<void> = this.#track(slot, run()).then(() => {
-      if (this.#heldKeys.get(key) === tail) this.#heldKeys.delete(key);
-    });
-    this.#heldKeys.set(key, tail);
-  }
-
-  /** ordering: partition. While a record retries its partition is neither read nor counted as active; the others flow on. */
-  async #holdWhile(work: () => Promise<void>): Promise<void> {
-    this.#holding = true;
-    this.#context.setReading(this.partition, false);
-    for (const slot of this.#slots) {
-      if (slot.held) continue;
-      slot.held = true;
-      this.#context.inFlight.hold(slot.ticket);
-    }
-    try {
-      await work();
-    } finally {
-      this.#holding = false;
-      for (const slot of this.#slots) {
-        if (!slot.held || slot.open === 0) continue;
-        slot.held = false;
-        this.#context.inFlight.unhold(slot.ticket);
-      }
-      if (this.accepting) this.#context.setReading(this.partition, true);
-    }
   }
 
   /** False when draining or ended before the time was up. */
@@ -457,16 +439,15 @@ export class Lane implements AssignmentToken {
 
   #finish(slot: Slot): void {
     slot.open -= 1;
-    if (slot.open > 0) return;
-    if (this.#keyHeld.delete(slot) && this.#keyHeld.size === KEY_HELD_SLOTS_MAX - 1 && this.accepting) {
-      this.#context.setReading(this.partition, true);
-    }
-    this.#context.inFlight.close(slot.ticket, slot.held);
+    if (slot.open === 0) this.#hold.left(slot);
   }
 
   #halt(error: StreamlineError): void {
+    const { transaction, fail } = this.#context;
     this.halt();
-    if (!this.ended) this.#context.fail(error);
+    if (this.ended) return;
+    if (transaction !== undefined && error.code === 'broker.transaction_aborted') transaction.abort(error, 'stumble');
+    else fail(error);
   }
 
   #checkDrained(): void {
@@ -474,12 +455,3 @@ export class Lane implements AssignmentToken {
     if (this.#slots.length === 0 || this.#halted) this.#drained.resolve();
   }
 }
-
-interface Outcome {
-  output: number;
-  filtered: number;
-  skipped: number;
-  deadLettered: number;
-}
-
-const STOP_SUGGESTION = 'mend the record or the module and restart the transform: it goes on at this record';

@@ -10,6 +10,7 @@ export interface Receipt {
 interface MutableReceipt {
   lastOffset: number;
   unsettled: number;
+  settled: number;
 }
 
 /**
@@ -24,6 +25,18 @@ export class PartitionLedger {
   #lastReceived = -1;
   #committable: number | undefined;
   #unsettled = 0;
+  #settledAhead = 0;
+  #firstReceived: number | undefined;
+
+  /** Offset of the first record received; undefined before it. */
+  get firstReceived(): number | undefined {
+    return this.#firstReceived;
+  }
+
+  /** Records settled that `committable` has not passed, because one before them is unsettled. */
+  get settledAhead(): number {
+    return this.#settledAhead;
+  }
 
   /** Records received and not settled. */
   get unsettled(): number {
@@ -40,7 +53,8 @@ export class PartitionLedger {
     assert(recordCount > 0, 'ledger: an empty run');
     assert(firstOffset > this.#lastReceived && lastOffset >= firstOffset, 'ledger: offsets must ascend');
     this.#lastReceived = lastOffset;
-    const receipt = { lastOffset, unsettled: recordCount };
+    this.#firstReceived ??= firstOffset;
+    const receipt = { lastOffset, unsettled: recordCount, settled: 0 };
     this.#receipts.push(receipt);
     this.#unsettled += recordCount;
     return receipt;
@@ -54,9 +68,10 @@ export class PartitionLedger {
     const index = this.#receipts.indexOf(receipt as MutableReceipt, this.#head);
     const rest = this.#receipts[index];
     assert(rest !== undefined, 'ledger: not one of ours');
+    assert(rest.settled === 0, 'ledger: split of a run that has begun to settle');
     assert(recordCount > 0 && recordCount < rest.unsettled, 'ledger: split outside the run');
     assert(lastOffset < rest.lastOffset, 'ledger: split past the run');
-    const head = { lastOffset, unsettled: recordCount };
+    const head = { lastOffset, unsettled: recordCount, settled: 0 };
     rest.unsettled -= recordCount;
     this.#receipts.splice(index, 0, head);
     return head;
@@ -67,7 +82,9 @@ export class PartitionLedger {
     const own = receipt as MutableReceipt;
     assert(recordCount >= 0 && recordCount <= own.unsettled, 'ledger: more settled than received');
     own.unsettled -= recordCount;
+    own.settled += recordCount;
     this.#unsettled -= recordCount;
+    this.#settledAhead += recordCount;
     this.#advance();
   }
 
@@ -76,6 +93,7 @@ export class PartitionLedger {
       const first = this.#receipts[this.#head];
       if (first === undefined || first.unsettled > 0) break;
       this.#committable = first.lastOffset + 1;
+      this.#settledAhead -= first.settled;
       this.#head += 1;
     }
     if (this.#head > 64 && this.#head * 2 > this.#receipts.length) {

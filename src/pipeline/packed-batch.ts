@@ -119,7 +119,7 @@ export function readHeaders(bytes: Uint8Array, view: DataView, at: number, lengt
 }
 
 /** Bytes a record takes in a packed batch, without its place in the index. */
-export function packedRecordBytes(keyLength: number, valueLength: number, headersLength: number): number {
+function packedRecordBytes(keyLength: number, valueLength: number, headersLength: number): number {
   return align8(RECORD_HEADER_BYTES + keyLength + valueLength + headersLength);
 }
 

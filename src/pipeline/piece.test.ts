@@ -23,7 +23,7 @@ function results(kinds: string): { reader: ResultReader; segment: { startByte: n
   return { reader: new ResultReader(writer.buffer), segment: { startByte: 0, endByte: writer.byteLength } };
 }
 
-const anything: CutRules = { outputFailure: () => undefined, heldKey: () => undefined };
+const anything: CutRules = { outputFailure: () => undefined, heldKey: () => undefined, alone: () => false };
 
 /** `3o1f@3` = range of 4 records, 3 outputs, 1 filtered, last record 3; `x@2` = failed record 2; `…!k` = waits for k. */
 function gist(piece: Piece): string {

@@ -15,6 +15,8 @@ export interface RangePiece {
   readonly lastRecord: number;
   /** Set when the piece is one record that waits for its key (ordering: key). */
   readonly key: string | undefined;
+  /** One record that nothing else may be produced with (exactly once). */
+  readonly alone: boolean;
 }
 
 /** One record that did not make it. */
@@ -38,7 +40,11 @@ export interface CutRules {
   readonly outputFailure: (topic: number, recordIndex: number) => Refusal | undefined;
   /** ordering: key: the record's key when an earlier record of that key is held up. */
   readonly heldKey: (recordIndex: number) => string | undefined;
+  /** exactly once: nothing else may be produced with the record. */
+  readonly alone: (recordIndex: number) => boolean;
 }
+
+const EMPTY_RANGE = { kind: 'range', endByte: 0, recordCount: 0, outputs: 0, filtered: 0 } as const;
 
 /** The whole segment as one piece: the usual case, decided without looking at a single record. */
 export function wholePiece(segment: SegmentResult, recordCount: number, lastRecord: number): RangePiece {
@@ -51,6 +57,7 @@ export function wholePiece(segment: SegmentResult, recordCount: number, lastReco
     filtered: segment.filtered,
     lastRecord,
     key: undefined,
+    alone: false,
   };
 }
 
@@ -68,7 +75,8 @@ export function* cutPieces(
     const lastRecord = results.recordIndex(at);
     const failure = failureOf(results, at, rules);
     const key = failure === undefined ? rules.heldKey(lastRecord) : undefined;
-    if (open !== undefined && (failure !== undefined || key !== undefined)) {
+    const alone = failure === undefined && rules.alone(lastRecord);
+    if (open !== undefined && (failure !== undefined || key !== undefined || alone)) {
       yield open;
       open = undefined;
     }
@@ -76,13 +84,13 @@ export function* cutPieces(
       yield { kind: 'failed', recordCount: 1, lastRecord, failure };
       continue;
     }
-    open ??= { kind: 'range', startByte: at, endByte: at, recordCount: 0, outputs: 0, filtered: 0, lastRecord, key };
+    open ??= { ...EMPTY_RANGE, startByte: at, lastRecord, key, alone };
     open.endByte = results.next(at);
     open.recordCount += 1;
     open.lastRecord = lastRecord;
     if (results.kind(at) === KIND_OUTPUT) open.outputs += 1;
     if (results.kind(at) === KIND_FILTERED) open.filtered += 1;
-    if (key !== undefined) {
+    if (key !== undefined || alone) {
       yield open;
       open = undefined;
     }

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { mock, test, type TestContext } from 'node:test';
+import { Assignment } from './assignment.ts';
 import { InFlight } from './in-flight.ts';
-import { Lane } from './lane.ts';
 import { PartitionLedger } from './ledger.ts';
 import type { PackedBatch } from './packed-batch.ts';
+import { SimMember } from './sim/sim-cluster.ts';
 import { simulate } from './sim/sim-world.ts';
+import { Tally } from './tally.ts';
+import { TransactionCommitter } from './transaction-committer.ts';
+import { UnitGate } from './unit-gate.ts';
 
 /** STREAMLINE_SIM_SEED=n replays one run, STREAMLINE_SIM_SEEDS=n runs that many. */
 const only = process.env['STREAMLINE_SIM_SEED'];
@@ -14,18 +18,25 @@ const count = only === undefined ? Number(process.env['STREAMLINE_SIM_SEEDS'] ??
 /** Seeds that once broke an invariant. */
 const REGRESSIONS: readonly number[] = [];
 
-void test(`I1 I2 I3 I5 I6 hold on full ledgers over ${count} seeds from ${first} with faults at every step`, async (t) => {
+void test(`I1 I2 I3 I5 I6 hold on full ledgers over ${count} seeds from ${first} with faults at every step`, (t) =>
+  overSeeds(t, 'at_least_once'));
+
+void test(`I4: a reader of what is committed sees each record once and in order, over the same ${count} seeds`, (t) =>
+  overSeeds(t, 'exactly_once'));
+
+async function overSeeds(t: TestContext, delivery: 'at_least_once' | 'exactly_once'): Promise<void> {
   let restarts = 0;
   let rebalances = 0;
   for (const seed of [...REGRESSIONS, ...Array.from({ length: count }, (_, i) => first + i)]) {
-    const outcome = await simulate(seed);
+    const outcome = await simulate(seed, delivery);
     restarts += outcome.restarts;
     rebalances += outcome.rebalances;
-    assert.deepEqual(outcome.violations.slice(0, 5), [], `seed ${seed}: replay with STREAMLINE_SIM_SEED=${seed}`);
+    const replay = `seed ${seed}, ${delivery}: replay with STREAMLINE_SIM_SEED=${seed}`;
+    assert.deepEqual(outcome.violations.slice(0, 5), [], replay);
   }
   t.diagnostic(`${count} seeds, ${restarts} restarts, ${rebalances} rebalances`);
   assert.ok(only !== undefined || (restarts > count && rebalances > count), 'the faults must really happen');
-});
+}
 
 void test('the checker catches a ledger that commits what is not settled (I1)', async () => {
   const broken = mock.getter(PartitionLedger.prototype, 'committable', function (this: PartitionLedger) {
@@ -44,21 +55,56 @@ void test('the checker catches a ledger that commits what is not settled (I1)', 
     },
   );
   try {
-    assert.ok(
-      (await violationsOver(20)).some((v) => v.startsWith('I1')),
-      'a broken ledger went unnoticed',
-    );
+    assert.ok(await breaks(20, /^I1/), 'a broken ledger went unnoticed');
   } finally {
     broken.mock.restore();
     spy.mock.restore();
   }
 });
 
-async function violationsOver(seeds: number): Promise<string[]> {
-  const violations: string[] = [];
-  for (let seed = 1; seed <= seeds; seed += 1) violations.push(...(await simulate(seed)).violations);
-  return violations;
+/** Whether some run over these seeds breaks what the pattern names. */
+async function breaks(seeds: number, pattern: RegExp, delivery?: 'exactly_once'): Promise<boolean> {
+  for (let seed = 1; seed <= seeds; seed += 1) {
+    if ((await simulate(seed, delivery)).violations.some((violation) => pattern.test(violation))) return true;
+  }
+  return false;
 }
+
+void test('the checker catches a transaction that is committed while records are under way (I4)', async () => {
+  const broken = mock.method(UnitGate.prototype, 'empty', () => Promise.resolve());
+  try {
+    assert.ok(await breaks(20, /^I4/, 'exactly_once'));
+  } finally {
+    broken.mock.restore();
+  }
+});
+
+void test('the checker catches a transaction that outlives a partition that was lost with records in it (I4)', async () => {
+  const broken = mock.method(TransactionCommitter.prototype, 'lost', () => undefined);
+  try {
+    assert.ok(await breaks(40, /^(I4|bug)/, 'exactly_once'));
+  } finally {
+    broken.mock.restore();
+  }
+});
+
+void test('the checker catches a replay that does not go back (I1, I4)', async () => {
+  const broken = mock.method(SimMember.prototype, 'seek', () => Promise.resolve());
+  try {
+    assert.ok(await breaks(20, /^I1/, 'exactly_once'));
+  } finally {
+    broken.mock.restore();
+  }
+});
+
+void test('the checker catches outcomes of an aborted transaction that are counted (I2)', async () => {
+  const broken = mock.method(Tally.prototype, 'returned', () => undefined);
+  try {
+    assert.ok(await breaks(20, /^I2/, 'exactly_once'));
+  } finally {
+    broken.mock.restore();
+  }
+});
 
 void test('the checker catches buffers that are released while a range of them is unacknowledged', async () => {
   // oxlint-disable-next-line typescript/unbound-method -- called with its receiver below
@@ -68,17 +114,16 @@ void test('the checker catches buffers that are released while a range of them i
     return open.call(this, batch, 1);
   });
   try {
-    const violations = await violationsOver(20);
-    assert.ok(violations.some((v) => v.includes('released while it was read')));
+    assert.ok(await breaks(20, /released while it was read/));
   } finally {
     broken.mock.restore();
   }
 });
 
 void test('the checker catches an assignment that goes on after it has ended (I5)', async () => {
-  const broken = mock.getter(Lane.prototype, 'ended', () => false);
+  const broken = mock.getter(Assignment.prototype, 'ended', () => false);
   try {
-    assert.ok((await violationsOver(20)).some((v) => v.startsWith('I5')));
+    assert.ok(await breaks(20, /^I5/));
   } finally {
     broken.mock.restore();
   }

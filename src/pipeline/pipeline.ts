@@ -6,10 +6,23 @@ import type { TransformationConfig } from '../spec/transformation-config.ts';
 import { Breaker } from './breaker.ts';
 import { Committer } from './committer.ts';
 import { InFlight, type BatchTicket } from './in-flight.ts';
-import { Lane, type LaneContext, type Slot } from './lane.ts';
+import { Lane, type LaneContext, type LaneTransaction } from './lane.ts';
+import type { OffsetCommitter } from './offset-committer.ts';
 import type { PackedBatch } from './packed-batch.ts';
-import type { Executor, PartitionOffset, RecordSink, RecordSource, TopicDirectory, WorkResult } from './ports.ts';
+import type {
+  Executor,
+  PartitionOffset,
+  RecordSink,
+  RecordSource,
+  TopicDirectory,
+  Transactions,
+  WorkResult,
+} from './ports.ts';
+import { RefusedRecords } from './refused-records.ts';
+import type { Slot } from './slot.ts';
+import { TransactionCommitter } from './transaction-committer.ts';
 import { emptyStats, type TransformationStats } from './transformation-stats.ts';
+import { UnitGate } from './unit-gate.ts';
 
 export interface PipelineLimits {
   /** Records per poll. */
@@ -19,6 +32,8 @@ export interface PipelineLimits {
   /** Bytes of records held at once. */
   readonly inFlightBytesMax: number;
   readonly commitIntervalMs: number;
+  /** Exactly once: how often a transaction is committed. */
+  readonly transactionIntervalMs: number;
   /** How long a revoke or a stop waits for records under way. */
   readonly drainTimeoutMs: number;
   /** Largest record produced, bytes. */
@@ -46,14 +61,15 @@ export interface PipelineLog {
 
 /** How long one poll waits for a record, ms: bounds how late a stop is noticed. */
 const POLL_WAIT_MS = 100;
-/** A pipeline without room still polls (with everything parked) this often, or the group would throw it out. */
+/** A pipeline without room still polls (with everything parked) this often. */
 const KEEP_ALIVE_MS = 1000;
 
 /**
  * THE DATA PATH of one transform. One record, top to bottom:
  * `#poll` takes a packed batch from the source → `#dispatch` enters it into its partition's lane and ledger and hands it to a
  * guest thread → the lane puts results back in order, produces them or applies the error policy, and settles the record when
- * the cluster has acknowledged its outcome → the committer commits what is settled.
+ * the cluster has acknowledged its outcome → the committer commits what is settled. Exactly once: outputs and offsets are committed
+ * together (TransactionCommitter); when that cannot be, all lanes end, and `#readAgain` begins new ones at what is committed.
  */
 export class Pipeline {
   readonly stats: TransformationStats = emptyStats();
@@ -62,7 +78,9 @@ export class Pipeline {
   readonly #inFlight: InFlight;
   readonly #results = new Map<PackedBatch, WorkResult>();
   readonly #laneContext: LaneContext;
-  readonly #committer: Committer;
+  readonly #committer: OffsetCommitter;
+  /** The same, when it is one of transactions. */
+  readonly #transactions: TransactionCommitter | undefined;
   readonly #failed: (error: StreamlineError) => void;
   /** Partitions not read for now: their record retries. */
   readonly #notReading = new Set<number>();
@@ -70,6 +88,12 @@ export class Pipeline {
   readonly #parked = new Set<number>();
   /** Grows with every assignment. */
   #epoch = 0;
+  /** Exactly once: all lanes have ended, nothing is read until they begin anew. */
+  #replaying = false;
+  /** Who waits for `#readAgain`. */
+  #replay: PromiseWithResolvers<void> | undefined;
+  /** Set while there is no room: a poll is due then, or the group would throw this member out. */
+  #pollByMs: number | undefined;
   #executing = 0;
   #stopping = false;
   #failure: StreamlineError | undefined;
@@ -86,6 +110,9 @@ export class Pipeline {
       { batchesMax: limits.inFlightBatchesMax, bytesMax: limits.inFlightBytesMax },
       (batch) => this.#release(batch),
     );
+    const { transactions } = parts.sink;
+    assert((transactions !== undefined) === (config.delivery === 'exactly_once'), 'a sink made for another delivery');
+    const transaction = transactions === undefined ? undefined : this.#transaction();
     this.#laneContext = {
       config,
       executor: parts.executor,
@@ -100,14 +127,55 @@ export class Pipeline {
       recordBytesMax: limits.recordBytesMax,
       setReading: (partition, reading) => this.#setReading(partition, reading),
       fail: (error) => this.#fail(error),
+      transaction,
     };
-    this.#committer = new Committer({
+    if (transactions === undefined || transaction === undefined) {
+      this.#committer = this.#offsetCommitter();
+    } else {
+      this.#committer = this.#transactions = this.#transactionCommitter(transactions, transaction);
+    }
+  }
+
+  #transaction(): LaneTransaction {
+    assert(this.#parts.config.ordering === 'partition', 'exactly once: order by key leaves holes in the offsets');
+    const abort: LaneTransaction['abort'] = (why, kind) => this.#transactions?.abort(why, kind);
+    return { gate: new UnitGate(), refused: new RefusedRecords(), abort };
+  }
+
+  #offsetCommitter(): Committer {
+    const { clock, limits, source, log } = this.#parts;
+    return new Committer({
       clock,
       intervalMs: limits.commitIntervalMs,
       committable: () => this.#committable([...this.#lanes.values()]),
-      commit: (offsets) => parts.source.commit(offsets),
-      refused: (error) =>
-        parts.log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
+      commit: (offsets) => source.commit(offsets),
+      refused: (error) => log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
+      fail: (error) => this.#fail(error),
+    });
+  }
+
+  #transactionCommitter(transactions: Transactions, { gate, refused }: LaneTransaction): TransactionCommitter {
+    const { clock, limits, source, sink, log } = this.#parts;
+    return new TransactionCommitter({
+      clock,
+      intervalMs: limits.transactionIntervalMs,
+      gate,
+      refused,
+      transactions,
+      member: () => source.member(),
+      lanes: () => [...this.#lanes.values()],
+      hurry: () => sink.hurry(),
+      endAll: () => {
+        this.#replaying = true;
+        for (const lane of this.#lanes.values()) lane.end();
+      },
+      replay: () => {
+        if (this.#over) return Promise.resolve();
+        this.#replay = Promise.withResolvers();
+        this.#wakeUp();
+        return this.#replay.promise;
+      },
+      aborted: (error) => log.warn({ code: error.code, err: error.message }, 'transaction aborted, will be read again'),
       fail: (error) => this.#fail(error),
     });
   }
@@ -193,20 +261,25 @@ export class Pipeline {
     const { source, limits } = this.#parts;
     try {
       while (!this.#over) {
+        if (this.#replay !== undefined) await this.#readAgain();
         if (!this.#hasRoom()) await this.#room();
         if (this.#over) break;
+        if (this.#replay !== undefined) continue;
         const batch = await source.poll(limits.pollRecordsMax, POLL_WAIT_MS);
+        this.#pollByMs = undefined;
         if (batch !== undefined) this.#dispatch(batch);
       }
     } catch (thrown) {
       this.#fail(toStreamlineError(thrown));
     }
+    this.#replay?.resolve();
   }
 
   #dispatch(batch: PackedBatch): void {
     // I5: records of a partition that is draining, or was given up while the poll was under way, are not ours any more.
     const lanes = batch.segments.map((segment) => {
       const lane = this.#lanes.get(segment.partition);
+      if (lane?.ended === true) lane.passOver(segment);
       return lane?.accepting === true ? lane : undefined;
     });
     const accepted = lanes.filter((lane) => lane !== undefined).length;
@@ -261,17 +334,17 @@ export class Pipeline {
   // ---- back-pressure ---------------------------------------------------------------------------------------
 
   #hasRoom(): boolean {
-    return this.#executing < this.#parts.executor.parallelism && this.#inFlight.hasRoom();
+    return !this.#replaying && this.#executing < this.#parts.executor.parallelism && this.#inFlight.hasRoom();
   }
 
   /** Waits until there is room for another batch. When that takes long, polls nothing now and then: the group keeps this member. */
   async #room(): Promise<void> {
     const { clock, source, sink, limits } = this.#parts;
-    let pollAtMs = clock.nowMs() + KEEP_ALIVE_MS;
-    while (!this.#hasRoom() && !this.#over) {
+    this.#pollByMs ??= clock.nowMs() + KEEP_ALIVE_MS;
+    while (!this.#hasRoom() && !this.#over && this.#replay === undefined) {
       // Room comes with acknowledgements: at low rates many small batches fill it long before the producer would look by itself.
       if (!this.#inFlight.hasRoom()) sink.hurry();
-      const leftMs = pollAtMs - clock.nowMs();
+      const leftMs = this.#pollByMs - clock.nowMs();
       if (leftMs > 0) {
         await this.#change(leftMs);
         continue;
@@ -279,7 +352,7 @@ export class Pipeline {
       this.#park();
       const batch = await source.poll(limits.pollRecordsMax, 0);
       if (batch !== undefined) this.#dispatch(batch);
-      pollAtMs = clock.nowMs() + KEEP_ALIVE_MS;
+      this.#pollByMs = clock.nowMs() + KEEP_ALIVE_MS;
     }
     this.#unpark();
   }
@@ -328,7 +401,8 @@ export class Pipeline {
   #assigned(partitions: readonly number[]): void {
     this.#epoch += 1;
     for (const partition of partitions) {
-      this.#lanes.get(partition)?.end();
+      const before = this.#lanes.get(partition);
+      if (before !== undefined) this.#end(before);
       this.#notReading.delete(partition);
       this.#parked.delete(partition);
       this.#committer.forget(partition);
@@ -359,10 +433,35 @@ export class Pipeline {
   }
 
   #end(lane: Lane): void {
+    const { inTransaction } = lane;
     lane.end();
+    // I4: its outputs are in there, and its offsets are nobody's here to commit any more.
+    if (inTransaction) this.#transactions?.lost(lane.partition);
     if (this.#lanes.get(lane.partition) === lane) this.#lanes.delete(lane.partition);
     this.#notReading.delete(lane.partition);
     this.#parked.delete(lane.partition);
+  }
+
+  /** Between two polls, so that nothing read before comes after it: the same partitions from what is committed, as new assignments (I5). */
+  async #readAgain(): Promise<void> {
+    const { source } = this.#parts;
+    const ended = [...this.#lanes.values()].filter((lane) => lane.ended);
+    // Before the seek: librdkafka resumes where it was when it paused.
+    for (const { partition } of ended) if (this.#notReading.has(partition)) this.#setReading(partition, true);
+    const offsets = ended.flatMap(({ partition, replayFrom: offset }): PartitionOffset[] =>
+      offset === undefined ? [] : [{ partition, offset }],
+    );
+    if (offsets.length > 0) await source.seek(offsets);
+    this.#epoch += 1;
+    for (const lane of ended) {
+      const { partition, replayFrom } = lane;
+      // Given up meanwhile, perhaps assigned anew.
+      if (this.#lanes.get(partition) !== lane) continue;
+      this.#lanes.set(partition, new Lane(partition, this.#epoch, this.#laneContext, replayFrom));
+    }
+    this.#replaying = false;
+    this.#replay?.resolve();
+    this.#replay = undefined;
   }
 
   #lanesOf(partitions: readonly number[]): Lane[] {

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../base/error-code.ts';
 import type { StreamlineError } from '../base/error.ts';
 import type { TopicName } from '../spec/transformation-config.ts';
+import type { Assignment } from './assignment.ts';
 import type { PackedBatch, RecordHeader } from './packed-batch.ts';
 
 /*
@@ -14,6 +15,11 @@ export interface PartitionOffset {
   readonly partition: number;
   /** The next offset to read. */
   readonly offset: number;
+}
+
+/** Names the group member whose offsets a transaction commits: made by a source, understood by the sink of the same adapter. */
+export interface GroupMember {
+  readonly adapter: string;
 }
 
 /** Called one at a time: a rebalance ends before the next begins. */
@@ -47,6 +53,13 @@ export interface RecordSource {
   resume(partitions: readonly number[]): void;
   /** Offsets are next-to-read. Resolves when the broker has them; rejects with broker.commit_failed or broker.fatal. */
   commit(offsets: readonly PartitionOffset[]): Promise<void>;
+  /** For the transaction that commits this member's offsets. */
+  member(): Promise<GroupMember>;
+  /**
+   * Reads again from these offsets. Never while a poll is under way; nothing read before comes after it, and `assigned` is not called
+   * meanwhile. Clears what was prefetched. Partitions that were given up by now are passed over.
+   */
+  seek(offsets: readonly PartitionOffset[]): Promise<void>;
   /** Leaves the group. Idempotent. Calls no handler any more. While `start` is under way: start rejects, nothing stays open. */
   close(): Promise<void>;
 }
@@ -104,16 +117,7 @@ export interface OutputRange {
   /** Stamp outputs with the input's timestamp, or let the client stamp them. */
   readonly timestamp: 'input' | 'now';
   /** I5: looked at when the range is really handed to the client: a range of an assignment that has ended is not. */
-  readonly assignment: AssignmentToken;
-}
-
-/** One assignment of one partition. A partition that comes back gets a new one. */
-export interface AssignmentToken {
-  readonly partition: number;
-  /** Grows with every assignment and every rewind in this process. */
-  readonly epoch: number;
-  /** True once the partition was revoked or lost: nothing of it may be produced or committed any more. */
-  readonly ended: boolean;
+  readonly assignment: Assignment;
 }
 
 /** A whole record built on the main thread: dead letters. */
@@ -125,7 +129,7 @@ export interface ProduceRecord {
   /** -1 = now. */
   readonly timestampMs: number;
   /** I5, as in OutputRange. */
-  readonly assignment: AssignmentToken;
+  readonly assignment: Assignment;
 }
 
 export interface ProduceFailure {
@@ -134,9 +138,35 @@ export interface ProduceFailure {
   /** record.*: this record can never be produced. Anything else is the cluster's. */
   readonly code: ErrorCode;
   readonly message: string;
+  /**
+   * Exactly once: the cluster refused the record, by itself or with others of its batch, and the transaction can only be aborted. A record
+   * that the client itself does not take leaves the transaction alone.
+   */
+  readonly endsTransaction?: boolean;
+}
+
+/**
+ * Exactly once. One transaction is always open between the sink's start and close; everything is produced inside it. One call at a time.
+ */
+export interface Transactions {
+  /**
+   * Commits what was produced since the last commit or abort, and these offsets with it; then begins the next. Called when all that was
+   * handed over is acknowledged, and nothing is handed over until it is done. Rejects with broker.transaction_aborted (call abort, replay)
+   * or broker.fenced, broker.fatal (new producer, rejoin, replay); it has settled then what it can: the outcome is never left open to both.
+   */
+  commit(offsets: readonly PartitionOffset[], member: GroupMember): Promise<void>;
+  /** For the fault suite: called when the offsets are in the transaction and it is not committed yet. */
+  offsetsSent?: (() => void) | undefined;
+  /**
+   * Drops what was produced since the last commit; then begins the next. The assignments of all that was handed over have ended: what is
+   * still unacknowledged resolves. Rejects with broker.fenced or broker.fatal.
+   */
+  abort(): Promise<void>;
 }
 
 export interface RecordSink {
+  /** There when the sink was made for exactly once. */
+  readonly transactions?: Transactions | undefined;
   start(failed: (error: StreamlineError) => void): Promise<void>;
   /**
    * Queues a range in order. Resolves when each record in it is acknowledged or has failed; the failures, usually none.
@@ -144,7 +174,10 @@ export interface RecordSink {
    * A full queue is back-pressure, not an error. Rejects only when the producer as a whole is lost.
    */
   produce(range: OutputRange): Promise<readonly ProduceFailure[]>;
-  /** Queues one record, in order with the ranges. Rejects with record.too_large or broker.*. */
+  /**
+   * Queues one record, in order with the ranges. Rejects with record.too_large or broker.*; exactly once: with
+   * broker.transaction_aborted, whose cause is record.too_large, when the cluster and not the client refused it.
+   */
   produceOne(record: ProduceRecord): Promise<void>;
   /** Asks that what is queued be acknowledged as soon as possible (drain). */
   hurry(): void;

@@ -20,16 +20,17 @@ test('a fault of the module is told with the file, line and field of the spec', 
   spec('gone', 'wasm_module: transforms/no_such.wasm');
   spec('in-chain', 'transforms:', '  - wasm_module: transforms/no_such.wasm');
   spec('good', 'wasm_module: transforms/mask_pii.wasm', 'config: { fields_to_mask: [email] }');
+  spec('said', 'wasm_module: transforms/mask_pii.wasm', 'config: { fields_to_mask: [email] }', 'type: enrich');
+  spec('routes', 'wasm_module: transforms/region_router.wasm');
+  spec('builtin', 'wasm_module: builtin:pass-through');
   const outcome = parseSidecarConfig('', join(folder, 'sidecar.yaml'), {
     resolveSecret: () => undefined,
     paths: { specs, modules: MODULES, cache: join(folder, 'cache') },
   });
   assert.ok('config' in outcome);
   const report = await checkSpecs(outcome.config);
-  assert.deepEqual(
-    report.specs.map(({ name, type }) => [name, type]),
-    [['good', 'map']],
-  );
+  const types = Object.fromEntries(report.specs.map(({ name, type }) => [name, type]));
+  assert.deepEqual(types, { builtin: 'map', good: 'map', routes: 'route', said: 'enrich' });
   const told = report.errors.map(({ code, place, configPath }) => [code, place, configPath]);
   assert.deepEqual(
     told.toSorted((a, b) => String(a).localeCompare(String(b))),

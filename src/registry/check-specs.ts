@@ -42,6 +42,8 @@ export async function checkSpecs(config: SidecarConfig): Promise<CheckReport> {
 export function checkLines({ specs, errors }: CheckReport): string[] {
   const lines = specs.map(({ name, module, type, source }) => `ok      ${name}  ${type}  ${module}  (${source})`);
   for (const error of errors) lines.push(`refused ${error.describe()}`);
-  lines.push(`${specs.length} specs fine, ${errors.length} errors`);
+  lines.push(`${counted(specs.length, 'spec')} fine, ${counted(errors.length, 'error')}`);
   return lines;
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -93,3 +93,16 @@ test('a stop ends a start that hangs in the cluster, and a failure in the midst 
   for (let i = 0; i < 300; i += 1) await clock.step();
   assert.deepEqual([states(registry), factory.events], [{ a: 'STOPPED' }, ['a left', 'a guest closed']]);
 });
+
+test('a consumer that gets nothing while its partitions grow is made anew', async () => {
+  const { registry, factory, clock } = setUp();
+  await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
+  await until(clock, () => states(registry)['a'] === 'RUNNING');
+  for (let end = 1; registry.snapshots()[0]?.restarts === 0 && end < 5000; end += 1) {
+    factory.ends = new Map([[0, end]]);
+    await clock.step();
+  }
+  assert.equal(registry.snapshots()[0]?.restarts, 1);
+  assert.deepEqual(factory.events.slice(0, 2), ['a joined', 'a left']);
+  await close(registry, clock);
+});

@@ -4,10 +4,14 @@ import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
 import { Pipeline, type PipelineLimits, type PipelineLog } from '../pipeline/pipeline.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import { StallWatch } from './stall-watch.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
 import { addTotals, emptyTotals, type TransformTotals } from './transform-totals.ts';
 
-/** Kafka Connect's states. UNASSIGNED: on its way up, or up and not yet given its share by the group. RUNNING: it has it. */
+/**
+ * Kafka Connect's states. STOPPED: not started, or taken down. UNASSIGNED: on its way up, or up and not yet given its share by
+ * the group. RUNNING: it has it.
+ */
 export type TransformState = 'UNASSIGNED' | 'RUNNING' | 'RESTARTING' | 'FAILED' | 'STOPPED';
 
 export interface ManagedOptions {
@@ -15,6 +19,8 @@ export interface ManagedOptions {
   readonly limits: PipelineLimits;
   readonly restartBackoffMs: number;
   readonly restartBackoffMaxMs: number;
+  /** limits.stall_timeout_ms */
+  readonly stallTimeoutMs: number;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly workerId: string;
@@ -48,6 +54,7 @@ interface Running {
   readonly pipeline: Pipeline;
   readonly engine: GuestEngine;
   readonly edge: KafkaEdge;
+  readonly watch: StallWatch;
 }
 
 /**
@@ -57,7 +64,7 @@ interface Running {
 export class ManagedTransform {
   #config: TransformationConfig;
   readonly #options: ManagedOptions;
-  #state: TransformState = 'UNASSIGNED';
+  #state: TransformState = 'STOPPED';
   #error: StreamlineError | undefined;
   #running: Running | undefined;
   #past: TransformTotals;
@@ -93,6 +100,7 @@ export class ManagedTransform {
 
   /** Resolves when it runs or the first attempt has failed. */
   start(): Promise<void> {
+    if (this.#state === 'STOPPED' && !this.#stopping) this.#state = 'UNASSIGNED';
     return this.#enqueue(() => this.#bringUp());
   }
 
@@ -150,9 +158,11 @@ export class ManagedTransform {
         return;
       }
       const pipeline = this.#pipelineOf(config, engine, edge, attempt);
-      this.#running = { pipeline, engine, edge };
+      const watch = this.#watchOf(pipeline, edge, attempt);
+      this.#running = { pipeline, engine, edge, watch };
       engine = undefined;
       await pipeline.start();
+      watch.start();
       this.#startedAtMs = clock.nowMs();
       this.#state = 'RUNNING';
       this.#error = undefined;
@@ -170,6 +180,21 @@ export class ManagedTransform {
     const moduleSha256 = facts?.sha256 ?? 'builtin';
     const parts = { config, limits, source, sink, executor, topics, clock, rng, moduleSha256, workerId, log };
     return new Pipeline(parts, (error) => this.#failed(attempt, error));
+  }
+
+  #watchOf(pipeline: Pipeline, edge: KafkaEdge, attempt: number): StallWatch {
+    const { clock, stallTimeoutMs, log } = this.#options;
+    return new StallWatch({
+      clock,
+      timeoutMs: stallTimeoutMs,
+      progress: () => {
+        const { received, inFlight } = pipeline.stats;
+        return { received, inFlight, partitions: pipeline.partitions };
+      },
+      endOffsets: (partitions) => edge.endOffsets(partitions),
+      stalled: (error) => this.#failed(attempt, error),
+      unsure: (error) => log.warn({ code: error.code, err: error.message }, 'cannot tell whether the consumer stalls'),
+    });
   }
 
   /** I8: a stop waits for no compiler and no cluster that does not answer. What comes too late is released by itself. */
@@ -222,6 +247,7 @@ export class ManagedTransform {
   async #takeDown(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
+    running.watch.stop();
     await running.pipeline.stop();
     // The report is taken at the end: what the guests did while draining counts too.
     this.#past = addTotals(this.#past, running.pipeline.stats, running.engine.report());
@@ -237,6 +263,6 @@ export class ManagedTransform {
 }
 
 /** The cluster (and bugs of ours) may be better next time; a module, a spec or a record will not change by itself. */
-export function isWorthRestarting(error: StreamlineError): boolean {
+function isWorthRestarting(error: StreamlineError): boolean {
   return error.origin === 'broker' || error.origin === 'bug';
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { StreamlineError } from '../base/error.ts';
@@ -6,17 +7,18 @@ import type { PreparedModule } from '../catalog/prepared-module.ts';
 import type { GuestConfig } from '../guest/guest-config.ts';
 import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
 import { poolLimits, ThreadedExecutor } from '../guest/threaded-executor.ts';
-import { ConfluentSink } from '../kafka/confluent-sink.ts';
-import { ConfluentSource } from '../kafka/confluent-source.ts';
 import { KafkaAdmin } from '../kafka/kafka-admin.ts';
 import { RoutedTopics } from '../kafka/routed-topics.ts';
 import { checkTopics } from '../kafka/topic-check.ts';
+import { chooseTransport, type KafkaTransport } from '../kafka/transport.ts';
 import type { Logger } from '../observe/log.ts';
 import { missingModule, missingOutput, modulePath } from '../spec/late-fault.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
 import { isBuiltin } from '../spec/spec-name.ts';
 import { placeOf } from '../spec/spec-place.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { CrashPoint } from './crash-point.ts';
+import { transactionSettings } from './transaction-settings.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
 
 interface Connection {
@@ -33,9 +35,14 @@ export class SidecarTransformFactory implements TransformFactory {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #catalog: ModuleCatalog;
+  readonly #crashPoint: CrashPoint | undefined;
+  readonly #process = randomUUID();
+  #transport: KafkaTransport | undefined;
   #admin: Connection | undefined;
 
-  constructor(config: SidecarConfig, clock: Clock, log: Logger) {
+  /** @param crashPoint for tests: where this process is to die */
+  constructor(config: SidecarConfig, clock: Clock, log: Logger, crashPoint?: CrashPoint) {
+    this.#crashPoint = crashPoint;
     this.#config = config;
     this.#clock = clock;
     this.#log = log;
@@ -77,6 +84,7 @@ export class SidecarTransformFactory implements TransformFactory {
       writeGuestLog(log, lines),
     );
     await executor.start();
+    this.#crashPoint?.watchExecutor(executor);
     return {
       executor,
       facts: module?.facts,
@@ -103,15 +111,19 @@ export class SidecarTransformFactory implements TransformFactory {
     await admin.pinStartOffsets(config.input.groupId, config.inputTopic, partitions, config.input.start);
     const identity = { kafka: this.#config.kafka.reveal(), clientId: `streamline.${config.name}` };
     const logger = this.#log.child({ transform: config.name });
-    const source = new ConfluentSource({
+    const { kafka } = identity;
+    const transactions = transactionSettings(config, kafka, this.#process, limits.transactionTimeoutMs);
+    const source = this.transport.source({
       ...identity,
       topic: config.inputTopic,
       groupId: config.input.groupId,
+      delivery: config.delivery,
       logger,
       clock: this.#clock,
     });
-    const sink = new ConfluentSink({
+    const sink = this.transport.sink({
       ...identity,
+      ...(transactions === undefined ? {} : { transactions }),
       logger,
       recordBytesMax: limits.recordBytes,
       knownTopic: config.inputTopic,
@@ -127,12 +139,22 @@ export class SidecarTransformFactory implements TransformFactory {
       topicsMax: limits.routedTopics,
       clock: this.#clock,
     });
-    return { source, sink, topics: routed, lag: () => source.lag() };
+    this.#crashPoint?.watchSource(source);
+    this.#crashPoint?.watchSink(sink);
+    const endOffsets = (numbers: readonly number[]): Promise<ReadonlyMap<number, number>> =>
+      admin.endOffsets(config.inputTopic, numbers);
+    return { source, sink, topics: routed, lag: () => source.lag(), endOffsets };
   }
 
   async close(): Promise<void> {
     await this.#catalog.close();
     await this.#admin?.client.close();
+  }
+
+  /** How the cluster is spoken to. Throws config.invalid when what was asked for by name is not there. */
+  get transport(): KafkaTransport {
+    this.#transport ??= chooseTransport(this.#config.transport);
+    return this.#transport;
   }
 
   /** Begins to connect while modules still compile. What comes of it is told by the first `edge`. */

@@ -26,6 +26,8 @@ export interface KafkaEdge {
   readonly topics: TopicDirectory;
   /** Records between the position of the group and the end, by partition assigned here. */
   lag(): readonly { readonly partition: number; readonly lag: number }[];
+  /** Ends of partitions of the input, asked by another connection than the consumer's. */
+  endOffsets(partitions: readonly number[]): Promise<ReadonlyMap<number, number>>;
 }
 
 /** Makes the parts of one transform. The one implementation wires catalog, guest and kafka; tests bring their own. */

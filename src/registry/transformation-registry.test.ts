@@ -50,15 +50,16 @@ test('a transform that fails while it runs is restarted, and its counts never go
   assert.deepEqual(states(registry), { a: 'STOPPED' });
 });
 
-test('with the feature off nothing starts and no group is joined', async () => {
+test('with the feature off nothing starts and no group is joined: every transform shows as STOPPED', async () => {
   const { registry, factory, clock } = setUp(false);
-  await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
-  assert.deepEqual([registry.snapshots(), factory.events], [[], []]);
-  assert.deepEqual(
-    registry.disabled.map((c) => String(c.name)),
-    ['a'],
-  );
+  const configs = [spec('a'), spec('b')];
+  await reconciled(clock, registry.reconcile({ configs, errors: [fault('c.yaml')] }));
+  assert.deepEqual([states(registry), factory.events], [{ a: 'STOPPED', b: 'STOPPED' }, []]);
+  assert.equal(registry.specErrors.length, 1);
+  await reconciled(clock, registry.reconcile({ configs: [spec('b', 'timeout_ms: 20\n')], errors: [] }));
+  assert.deepEqual([states(registry), factory.events], [{ b: 'STOPPED' }, []]);
   await close(registry, clock);
+  assert.deepEqual(factory.events, []);
 });
 
 const fault = (source: string): SpecFault => ({ source, error: new StreamlineError('spec.not_yaml', 'half-written') });

@@ -15,7 +15,7 @@ export interface DesiredSpecs {
 
 export interface RegistryOptions extends Omit<ManagedOptions, 'log' | 'predecessor'> {
   readonly logFor: (transform: string) => TransformLog;
-  /** `features.wasm_transforms`: off means that nothing starts and no group is joined. */
+  /** `features.wasm_transforms`: off means that nothing starts and no group is joined; every transform is STOPPED. */
   readonly enabled: boolean;
 }
 
@@ -24,7 +24,6 @@ export class TransformationRegistry {
   readonly #options: RegistryOptions;
   readonly #transforms = new Map<string, ManagedTransform>();
   #specErrors: readonly SpecFault[] = [];
-  #disabled: readonly TransformationConfig[] = [];
   #work: Promise<void> = Promise.resolve();
   #closed = false;
 
@@ -45,11 +44,6 @@ export class TransformationRegistry {
     return this.#specErrors;
   }
 
-  /** Specs that would run if the feature were on. */
-  get disabled(): readonly TransformationConfig[] {
-    return this.#disabled;
-  }
-
   snapshots(): TransformSnapshot[] {
     return [...this.#transforms.values()].map((transform) => transform.snapshot());
   }
@@ -62,11 +56,6 @@ export class TransformationRegistry {
   }
 
   async #reconcile(desired: DesiredSpecs): Promise<void> {
-    if (!this.#options.enabled) {
-      this.#specErrors = desired.errors;
-      this.#disabled = desired.configs;
-      return;
-    }
     const { wanted, errors, kept } = this.#plan(desired);
     this.#specErrors = errors;
     const names = new Set([...this.#transforms.keys(), ...wanted.keys()]);
@@ -104,7 +93,7 @@ export class TransformationRegistry {
     const log = this.#options.logFor(name);
     const transform = new ManagedTransform(wanted, { ...this.#options, log, predecessor: before?.snapshot() });
     this.#transforms.set(name, transform);
-    await transform.start();
+    if (this.#options.enabled) await transform.start();
   }
 }
 

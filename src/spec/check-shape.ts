@@ -33,9 +33,13 @@ export function checkShape<T extends z.ZodType>(
 ): z.output<T> | undefined {
   const result = schema.safeParse(plainValue(root));
   if (result.success) return result.data;
-  for (const issue of result.error.issues) report(issue, guide, root, problems);
+  // A misspelt field is no missing one besides: what it was meant to be is known before that is looked at.
+  const unknownFirst = result.error.issues.toSorted((a, b) => unknownRank(a) - unknownRank(b));
+  for (const issue of unknownFirst) report(issue, guide, root, problems);
   return undefined;
 }
+
+const unknownRank = ({ code }: z.core.$ZodIssue): number => (code === 'unrecognized_keys' ? 0 : 1);
 
 function report(issue: z.core.$ZodIssue, guide: FieldGuide, root: YamlNode, problems: ProblemList): void {
   const path: FieldPath = issue.path.filter((part) => typeof part !== 'symbol');
@@ -51,6 +55,8 @@ function report(issue: z.core.$ZodIssue, guide: FieldGuide, root: YamlNode, prob
         `unknown field ${quoted(key)}`,
         guide.insteadOf(path, key),
       );
+      const meant = guide.meant(path, key);
+      if (meant !== undefined) problems.passOver('spec.missing_field', [...path, meant]);
     }
     return;
   }

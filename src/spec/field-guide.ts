@@ -79,14 +79,23 @@ export class FieldGuide {
     return typeof field === 'string' && this.at(path.slice(0, -1))?.required?.includes(field) === true;
   }
 
+  /** The field beside it that a field that does not exist was probably meant to be. */
+  meant(parent: FieldPath, written: string): string | undefined {
+    return nearestName(written, this.#fieldsOf(parent));
+  }
+
   /** What to write instead of a field that does not exist. */
   insteadOf(parent: FieldPath, written: string): string {
-    const known = Object.keys(this.at(parent)?.properties ?? {});
-    const near = nearestName(written, known);
+    const known = this.#fieldsOf(parent);
+    const near = this.meant(parent, written);
     if (near !== undefined) return `Did you mean \`${near}\`?`;
     const elsewhere = this.#homeOf(written, parent);
     if (elsewhere !== undefined) return `The field \`${elsewhere.name}\` belongs ${elsewhere.home}.`;
     return known.length === 0 ? 'Remove it.' : `Known fields here: ${known.join(', ')}.`;
+  }
+
+  #fieldsOf(path: FieldPath): string[] {
+    return Object.keys(this.at(path)?.properties ?? {});
   }
 
   #homeOf(written: string, parent: FieldPath): { name: string; home: string } | undefined {

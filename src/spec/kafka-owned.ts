@@ -8,13 +8,13 @@ const GROUP = 'each transform has a consumer group of its own';
 const REBALANCE = 'the drain of a revoked partition is built on it';
 const ACKS = 'the sidecar needs each acknowledgement';
 const EXACTLY_ONCE = 'transactions belong to `delivery: exactly_once`';
+const DELIVERY = 'a record waits for the cluster as long as it takes; giving one up would lose it (I1)';
 const TOPICS = 'topics are created only by topics.create';
 
 const OWNED: Readonly<Record<string, readonly [reason: string, instead: string]>> = {
   'group.id': [GROUP, 'Write input.group_id in the spec.'],
   'group.protocol': [REBALANCE, 'Remove it.'],
   'group.remote.assignor': [REBALANCE, 'Remove it.'],
-  'partition.assignment.strategy': [REBALANCE, 'Remove it.'],
   'enable.auto.commit': [OFFSETS, 'Remove it.'],
   'auto.commit.enable': [OFFSETS, 'Remove it.'],
   'auto.commit.interval.ms': [OFFSETS, 'Write limits.commit_interval_ms.'],
@@ -26,6 +26,10 @@ const OWNED: Readonly<Record<string, readonly [reason: string, instead: string]>
   'enable.partition.eof': ['the end of a partition is no record', 'Remove it.'],
   'transactional.id': [EXACTLY_ONCE, 'Remove it.'],
   'transaction.timeout.ms': [EXACTLY_ONCE, 'Remove it.'],
+  'message.timeout.ms': [DELIVERY, 'Remove it.'],
+  'delivery.timeout.ms': [DELIVERY, 'Remove it.'],
+  'message.max.bytes': ['the largest record is a limit of the sidecar', 'Write limits.record_bytes.'],
+  'enable.gapless.guarantee': ['one refused record would end the producer', 'Remove it.'],
   'delivery.report.only.error': [ACKS, 'Remove it.'],
   'produce.offset.report': [ACKS, 'Remove it.'],
   'allow.auto.create.topics': [TOPICS, 'Write `topics: { create: true }`.'],
@@ -44,6 +48,12 @@ const ALL_ACKS = new Set(['all', '-1']);
 const IN_FLIGHT = new Set(['1', '2', '3', '4', '5']);
 const ONE_MORE = 'without it a retry of the client may reorder or repeat records (I3)';
 
+const EAGER = new Set(['range', 'roundrobin']);
+
+function isAssignable(value: string): boolean {
+  return value === 'cooperative-sticky' || value.split(',').every((name) => EAGER.has(name.trim()));
+}
+
 /** Values without which the producer is not idempotent. */
 const FIXED: Readonly<Record<string, readonly [allowed: (value: string) => boolean, reason: string, instead: string]>> =
   {
@@ -58,6 +68,11 @@ const FIXED: Readonly<Record<string, readonly [allowed: (value: string) => boole
     'max.in.flight.requests.per.connection': [(value) => IN_FLIGHT.has(value), ONE_MORE, 'Write 1 to 5.'],
     retries: [(value) => value !== '0', 'a broken connection would fail records', 'Remove it.'],
     'message.send.max.retries': [(value) => value !== '0', 'a broken connection would fail records', 'Remove it.'],
+    'partition.assignment.strategy': [
+      isAssignable,
+      'a group is eager (range, roundrobin) or cooperative (cooperative-sticky), not both',
+      'Write range,roundrobin or cooperative-sticky, the same for all members of the group.',
+    ],
     'queuing.strategy': [(value) => value === 'fifo', ONE_MORE, 'Remove it: it is fifo.'],
   };
 

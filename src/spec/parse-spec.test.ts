@@ -294,8 +294,14 @@ const BAD: readonly (readonly [string, ErrorCode, string, string | undefined, Re
     '/output_topic',
     /no route/,
   ],
+  [
+    `${MINIMAL}delivery: exactly_once\nordering: key`,
+    'spec.conflict',
+    'a.yaml:6:11',
+    '/ordering',
+    /ordering: partition/,
+  ],
   // not yet
-  [`${MINIMAL}delivery: exactly_once`, 'spec.unsupported', 'a.yaml:5:11', '/delivery', /at_least_once/],
   [`${MINIMAL}input: {format: json}`, 'spec.unsupported', 'a.yaml:5:17', '/input/format', /use format: bytes/],
   [`${MINIMAL}output: {format: avro}`, 'spec.unsupported', 'a.yaml:5:18', '/output/format', /use format: bytes/],
   [`${MINIMAL}output: {subject: s}`, 'spec.unsupported', 'a.yaml:5:19', '/output/subject', /use format: bytes/],
@@ -332,7 +338,7 @@ test('every bad spec names its code, line, field and what to write instead', () 
 
 test('all errors of a file are told, in its order', () => {
   const errors = errorsOf(
-    'name: A\ninput_topic: in\ntimout_ms: 5\noutput_topic: in\nwasm_module: ../m\ninstances: 0\ndelivery: exactly_once\ninput: {start: x}\n',
+    'name: A\ninput_topic: in\ntimout_ms: 5\noutput_topic: in\nwasm_module: ../m\ninstances: 0\ndelivery: twice\ninput: {start: x}\n',
   );
   assert.deepEqual(
     errors.map((error) => error.configPath),

@@ -54,6 +54,7 @@ function configFrom(root: YamlNode, source: string, problems: ProblemList): Tran
   const stages = readStages(root, problems);
   checkTopics(root, problems);
   checkErrorPolicy(root, problems);
+  checkDelivery(root, problems);
   refuseUnsupported(root, problems);
   if (fields === undefined || start === undefined || stages === undefined || problems.size > 0) return undefined;
   const normal = normalise(fields, start, stages);
@@ -256,21 +257,24 @@ function checkErrorPolicy(root: YamlNode, problems: ProblemList): void {
   }
 }
 
+/** I4: the offset of a partition says what is done only where its records are done in order. */
+function checkDelivery(root: YamlNode, problems: ProblemList): void {
+  if (textAt(root, ['delivery']) !== 'exactly_once' || textAt(root, ['ordering']) !== 'key') return;
+  problems.add(
+    'spec.conflict',
+    ['ordering'],
+    offsetAt(root, ['ordering']),
+    'ordering: key leaves holes in the offsets, and exactly_once commits them with the outputs',
+    'Write `ordering: partition`, or `delivery: at_least_once`.',
+  );
+}
+
 function numberOr(node: YamlNode | undefined, fallback: number): number {
   return node?.kind === 'scalar' && typeof node.value === 'number' ? node.value : fallback;
 }
 
 /** Known words whose work is not there yet: refused, never ignored. */
 function refuseUnsupported(root: YamlNode, problems: ProblemList): void {
-  if (textAt(root, ['delivery']) === 'exactly_once') {
-    problems.add(
-      'spec.unsupported',
-      ['delivery'],
-      offsetAt(root, ['delivery']),
-      'exactly_once is not supported yet',
-      'Use `delivery: at_least_once`.',
-    );
-  }
   for (const side of ['input', 'output']) {
     const format = textAt(root, [side, 'format']);
     if (format === 'json' || format === 'avro')

@@ -46,6 +46,11 @@ export class ProblemList {
     this.#found.push({ offset, error });
   }
 
+  /** What another problem has said in its own words: `add` passes over it. */
+  passOver(code: ErrorCode, path: FieldPath): void {
+    this.#seen.add(`${code} ${jsonPointer(path)}`);
+  }
+
   get size(): number {
     return this.#size;
   }

@@ -15,11 +15,21 @@ import { nodeAt, offsetAt } from './yaml-value.ts';
 import { readYaml } from './yaml-tree.ts';
 import type { YamlField, YamlMap, YamlNode } from './yaml-tree.ts';
 
+/** One property under two names. */
+const BROKER_LISTS: readonly string[] = ['bootstrap.servers', 'metadata.broker.list'];
+const TRANSPORT = 'transport';
+const TRANSPORTS = ['auto', 'bridge', 'confluent'] as const;
+
+/** How the cluster is spoken to: the native bridge, the JavaScript client, or the first of them that is there. */
+export type Transport = (typeof TRANSPORTS)[number];
+
 export interface SidecarLimits {
   readonly pollRecords: number;
   readonly inFlightBytes: number;
   readonly inFlightBatches: number;
   readonly commitIntervalMs: number;
+  readonly transactionIntervalMs: number;
+  readonly transactionTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly recordBytes: number;
   readonly outputBytes: number;
@@ -28,6 +38,7 @@ export interface SidecarLimits {
   readonly routedTopics: number;
   readonly stuckThreads: number;
   readonly idleInstanceMs: number;
+  readonly stallTimeoutMs: number;
   readonly logLinesPerSecond: number;
   readonly logLineBytes: number;
   readonly restartBackoffMs: number;
@@ -43,6 +54,8 @@ export interface SidecarPaths {
 /** sidecar.yaml, checked and defaulted. */
 export interface SidecarConfig {
   readonly kafka: KafkaSettings;
+  /** Which adapter speaks to the cluster. */
+  readonly transport: Transport;
   readonly topics: {
     readonly create: boolean;
     /** undefined: as many as the input topic has. */
@@ -105,12 +118,14 @@ function configFrom(
   const root = parsed.kind === 'scalar' && parsed.source === '' ? EMPTY : parsed;
   const fields = checkShape(sidecarSchema, sidecarGuide, root, problems);
   const kafka = kafkaSettings(root, options.resolveSecret, problems);
+  const transport = transportOf(root, problems);
   checkEnvironment(options.wasmTransforms, problems);
-  if (fields === undefined || kafka === undefined) return undefined;
+  if (fields === undefined || kafka === undefined || transport === undefined) return undefined;
   checkLimits(fields, kafka.reveal(), root, problems);
   const { topics, http } = fields;
   return {
     kafka,
+    transport,
     topics: { create: topics.create, partitions: topics.partitions, replicationFactor: topics.replication_factor },
     paths: pathsOf(fields, dirname(source), options.paths ?? {}),
     http: { address: http.address, port: http.port },
@@ -137,6 +152,8 @@ function limitsOf(limits: SidecarFields['limits']): SidecarLimits {
     inFlightBytes: limits.in_flight_bytes,
     inFlightBatches: limits.in_flight_batches,
     commitIntervalMs: limits.commit_interval_ms,
+    transactionIntervalMs: limits.transaction_interval_ms,
+    transactionTimeoutMs: limits.transaction_timeout_ms,
     drainTimeoutMs: limits.drain_timeout_ms,
     recordBytes: limits.record_bytes,
     outputBytes: limits.output_bytes,
@@ -149,6 +166,7 @@ function limitsOf(limits: SidecarFields['limits']): SidecarLimits {
     logLineBytes: limits.log_line_bytes,
     restartBackoffMs: limits.restart_backoff_ms,
     restartBackoffMaxMs: limits.restart_backoff_max_ms,
+    stallTimeoutMs: limits.stall_timeout_ms,
   };
 }
 
@@ -172,10 +190,11 @@ function kafkaSettings(
   const before = problems.size;
   const settings = new Map<string, KafkaSetting>();
   for (const field of node?.fields ?? []) {
+    if (field.key === TRANSPORT) continue;
     const setting = kafkaSetting(field, root, resolveSecret, problems);
     if (setting !== undefined) settings.set(field.key, setting);
   }
-  if (settings.has('metadata.broker.list') && settings.has('bootstrap.servers')) {
+  if (BROKER_LISTS.every((name) => settings.has(name))) {
     const path = ['kafka', 'metadata.broker.list'];
     problems.add(
       'config.invalid',
@@ -186,9 +205,26 @@ function kafkaSettings(
     );
   }
   if (problems.size > before) return undefined;
-  const hasBrokers = settings.has('metadata.broker.list') || settings.has('bootstrap.servers');
+  const hasBrokers = BROKER_LISTS.some((name) => settings.has(name));
   if (!hasBrokers) settings.set('bootstrap.servers', { value: 'localhost:9092', raw: undefined });
   return new KafkaSettings(settings);
+}
+
+/** undefined after a problem. The one key under `kafka:` that is not librdkafka's. */
+function transportOf(root: YamlNode, problems: ProblemList): Transport | undefined {
+  const path = ['kafka', TRANSPORT];
+  const node = nodeAt(root, path);
+  if (node === undefined) return 'auto';
+  const found = TRANSPORTS.find((name) => node.kind === 'scalar' && node.value === name);
+  if (found !== undefined) return found;
+  problems.add(
+    'config.invalid',
+    path,
+    offsetAt(root, path),
+    `kafka.transport is none of ${TRANSPORTS.join(', ')}`,
+    'Write auto, or remove the line: the native bridge is used where it is built.',
+  );
+  return undefined;
 }
 
 function kafkaSetting(
@@ -240,6 +276,8 @@ function kafkaSetting(
   }
   const owned = ownedReason(key, String(expanded.text).toLowerCase());
   if (owned !== undefined) return refuse(`${key} is not yours to set so: ${owned.reason}`, owned.instead);
+  if (BROKER_LISTS.includes(key) && String(expanded.text).trim() === '')
+    return refuse(`${key} names no broker`, 'Name one at least: bootstrap.servers: localhost:9092.');
   return { value: expanded.text, raw: expanded.references > 0 ? node.source : undefined };
 }
 
@@ -276,6 +314,18 @@ function checkLimits(
       offsetAt(root, path),
       message,
       `Write a smaller drain_timeout_ms or a larger ${name} under kafka:.`,
+    );
+  }
+  // I4: a transaction that only waits for its end must not be given up by the cluster meanwhile.
+  if (limits.transaction_interval_ms * 2 > limits.transaction_timeout_ms) {
+    const path = ['limits', 'transaction_interval_ms'];
+    const message = `transaction_interval_ms (${limits.transaction_interval_ms}) must be at most half of transaction_timeout_ms (${limits.transaction_timeout_ms})`;
+    problems.add(
+      'config.invalid',
+      path,
+      offsetAt(root, path),
+      message,
+      `Write \`transaction_interval_ms: ${Math.floor(limits.transaction_timeout_ms / 2)}\` or less.`,
     );
   }
   if (limits.restart_backoff_ms > limits.restart_backoff_max_ms) {

@@ -47,6 +47,13 @@ const limits = z
     in_flight_bytes: int(MIB, 4096 * MIB, 16 * MIB, 'Bytes of a transform between consumer and acknowledgement.'),
     in_flight_batches: int(1, 1024, 64, 'Batches of a transform under way.'),
     commit_interval_ms: int(10, 60_000, 100, 'Longest time between two commits.'),
+    transaction_interval_ms: int(10, 60_000, 100, 'Exactly once: longest time between two transactions.'),
+    transaction_timeout_ms: int(
+      1000,
+      900_000,
+      10_000,
+      'Exactly once: the cluster gives up a transaction that nobody ends for so long.',
+    ),
     drain_timeout_ms: int(
       0,
       600_000,
@@ -58,7 +65,7 @@ const limits = z
     init_timeout_ms: int(1, 600_000, 5000, 'Budget of init().'),
     module_bytes: int(1024, 64 * MIB, 64 * MIB, 'Largest module.'),
     routed_topics: int(1, 10_000, 256, 'Different topics one transform may route to.'),
-    stuck_threads: int(1, 64, 3, 'Guest threads that may hang before the transform fails.'),
+    stuck_threads: int(1, 64, 3, 'Guest threads that may hang or die within ten minutes before the transform fails.'),
     idle_instance_ms: int(100, 86_400_000, 30_000, 'An idle instance beyond the first goes after this long.'),
     log_lines_per_second: int(0, 100_000, 100, 'Log lines of one transform; more are counted and dropped.'),
     log_line_bytes: int(16, 64 * 1024, 2048, 'A longer log line of a guest is cut.'),
@@ -69,6 +76,12 @@ const limits = z
       'Wait before the first restart of a failed transform; doubles with each further one.',
     ),
     restart_backoff_max_ms: int(1, 3_600_000, 30_000, 'Longest wait before a restart.'),
+    stall_timeout_ms: int(
+      0,
+      3_600_000,
+      60_000,
+      'A consumer that gets nothing for so long while its partitions grow is made anew; 0 = never.',
+    ),
   })
   .prefault({});
 
@@ -80,6 +93,13 @@ export const sidecarSchema = z
       .optional()
       .meta({
         type: 'object',
+        properties: {
+          transport: {
+            enum: ['auto', 'bridge', 'confluent'],
+            default: 'auto',
+            description: 'The native bridge, the JavaScript client, or the bridge where it is built.',
+          },
+        },
         additionalProperties: { type: ['string', 'number', 'boolean'] },
         description: 'Any property of librdkafka. ${env:NAME} and ${file:/path} are replaced; $${ stands for ${.',
         examples: [{ 'bootstrap.servers': 'localhost:9092' }],

@@ -119,7 +119,11 @@ export const specSchema = z
     type: z
       .enum(['filter', 'map', 'enrich', 'route'])
       .optional()
-      .meta({ description: "Derived from the module's exports unless given.", examples: ['map'] }),
+      .meta({
+        description:
+          "A label. Unless given, by the module's exports: route with route(), else filter with filter(), else map.",
+        examples: ['enrich'],
+      }),
     payload: z
       .enum(['framed', 'value'])
       .default('framed')

@@ -3,7 +3,10 @@ import type { Brand } from '../base/brand.ts';
 export type TransformName = Brand<string, 'TransformName'>;
 export type TopicName = Brand<string, 'TopicName'>;
 
-/** What a transform mainly does; derived from the module's exports unless the spec says it. */
+/**
+ * What a transform mainly does. Unless the spec says it, its exports do: `route` with route(), else `filter` with filter(), else
+ * `map`. `enrich` has no export of its own and is only ever said.
+ */
 export type TransformationType = 'filter' | 'map' | 'enrich' | 'route';
 
 export type PayloadAbi = 'framed' | 'value';

@@ -85,6 +85,14 @@ test('documents that are no plain YAML 1.2 are refused with a place and a sugges
   }
 });
 
+test('one mistake is told once, a mistake in another line by itself', () => {
+  const places = (text: string): (string | undefined)[] => read(text).errors.map((error) => error.place);
+  assert.deepEqual(places('config: { fields: [a, b }\n'), ['f.yaml:1:25']);
+  assert.deepEqual(places('- a\nb: 1'), ['f.yaml:2:1']);
+  assert.deepEqual(places('a: "\\q" "b"'), ['f.yaml:1:5']);
+  assert.deepEqual(places('a: @x\nb: 1\nc: [@y]'), ['f.yaml:1:4', 'f.yaml:3:5']);
+});
+
 test('a billion laughs is refused before it is written out', () => {
   let text = 'a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n';
   for (let i = 1; i < 30; i++) text += `a${i}: &a${i} [${`*a${i - 1},`.repeat(9)}]\n`;

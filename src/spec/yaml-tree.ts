@@ -1,5 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, ErrorCode as YamlErrorCode, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import type { Document, ErrorCode as YamlErrorCode, Scalar, YAMLError, YAMLMap, YAMLSeq } from 'yaml';
 import { quoted } from './quoted.ts';
 import type { FieldPath, ProblemList } from './problem-list.ts';
 
@@ -73,10 +73,7 @@ export function readYaml(text: string, problems: ProblemList): YamlNode | undefi
     problems.add('spec.not_yaml', undefined, 0, 'the file cannot be parsed as YAML', 'Simplify it: see specs/.');
     return undefined;
   }
-  for (const error of [...document.errors, ...document.warnings]) {
-    const { message, suggestion } = explain(error.code);
-    problems.add('spec.not_yaml', undefined, error.pos[0], message, suggestion);
-  }
+  addSyntaxErrors([...document.errors, ...document.warnings], problems);
   if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
     problems.add(
       'spec.not_yaml',
@@ -111,6 +108,18 @@ function parseWithoutTraces(text: string, lineCounter: LineCounter): Document.Pa
     return undefined;
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+/** The first of each line: what the parser finds behind a mistake is mostly the same mistake again. */
+function addSyntaxErrors(errors: readonly YAMLError[], problems: ProblemList): void {
+  const linesTold = new Set<number>();
+  for (const error of errors.toSorted((a, b) => a.pos[0] - b.pos[0])) {
+    const line = problems.lineAt(error.pos[0]);
+    if (linesTold.has(line)) continue;
+    linesTold.add(line);
+    const { message, suggestion } = explain(error.code);
+    problems.add('spec.not_yaml', undefined, error.pos[0], message, suggestion);
   }
 }
 

@@ -23,7 +23,7 @@ export type Fixture = 'chameleon' | 'chameleon-alloc' | 'chameleon-lying-alloc';
 const MAX_MEMORY_MB = 2;
 
 /** A fixture as the catalog would hand it over. Without a meter, nothing but the wall clock stops it. */
-export function preparedFixture(name: Fixture, metered = true): PreparedModule {
+function preparedFixture(name: Fixture, metered = true): PreparedModule {
   const bytes = readFileSync(new URL(`./${name}.wasm`, import.meta.url));
   const { facts, errors } = inspectModule(bytes);
   if (facts === undefined) throw new AggregateError(errors, `fixture ${name}`);

@@ -1,6 +1,6 @@
 import { StreamlineError } from '../../base/error.ts';
 import type { ErrorCode } from '../../base/error-code.ts';
-import type { ErrorPolicy } from '../../spec/transformation-config.ts';
+import type { ErrorPolicy, TransformationConfig } from '../../spec/transformation-config.ts';
 import { BatchReader, packBatch, type PackedBatch, type PlainRecord } from '../packed-batch.ts';
 import {
   ALL_FROM_INPUT,
@@ -13,6 +13,7 @@ import {
 import { Pipeline, type PipelineLimits } from '../pipeline.ts';
 import type {
   Executor,
+  GroupMember,
   OutputRange,
   PartitionOffset,
   ProduceFailure,
@@ -21,6 +22,7 @@ import type {
   RecordSource,
   SegmentResult,
   SourceHandlers,
+  Transactions,
   WorkResult,
 } from '../ports.ts';
 import { BufferWatch } from './buffer-watch.ts';
@@ -36,8 +38,9 @@ export function record(partition: number, offset: number, key: string | null = n
 const placeOf = ({ partition, offset }: PlainRecord): string => `${partition}@${offset}`;
 
 /** Hands out what it is given, batch by batch, and notes what it is told. */
-export class HandSource implements RecordSource {
+class HandSource implements RecordSource {
   readonly commits: PartitionOffset[] = [];
+  readonly seeks: PartitionOffset[] = [];
   readonly paused = new Set<number>();
   /** When each poll began, ms. */
   readonly pollsAtMs: number[] = [];
@@ -111,6 +114,14 @@ export class HandSource implements RecordSource {
     if (this.commitError !== undefined) throw this.commitError;
     this.commits.push(...offsets);
   }
+  async member(): Promise<GroupMember> {
+    return { adapter: 'hand' };
+  }
+  /** What was asked to be read again; the test gives it again. */
+  async seek(offsets: readonly PartitionOffset[]): Promise<void> {
+    this.seeks.push(...offsets);
+    this.#batches.length = 0;
+  }
   async close(): Promise<void> {
     this.closed = true;
   }
@@ -122,7 +133,7 @@ export class HandSource implements RecordSource {
 }
 
 /** Does with each record what `fates` says, by its place: `0@17`. Without a word: output as it came. */
-export class HandExecutor implements Executor {
+class HandExecutor implements Executor {
   parallelism = 4;
   /** filter, an error code, or a function of the attempt (1 = first). */
   readonly fates = new Map<string, 'filter' | ErrorCode | ((attempt: number) => ErrorCode | undefined)>();
@@ -190,13 +201,47 @@ export class HandExecutor implements Executor {
   }
 }
 
+/** What a transaction was asked to do, and what it answers. */
+export class HandTransactions implements Transactions {
+  /** Offsets with the places produced since the last commit or abort. */
+  readonly commits: { readonly offsets: readonly PartitionOffset[]; readonly places: readonly string[] }[] = [];
+  /** Places whose transaction was aborted. */
+  readonly aborts: (readonly string[])[] = [];
+  /** Failures of the next commits, one each. */
+  readonly commitErrors: StreamlineError[] = [];
+  abortError: StreamlineError | undefined;
+  commitGate: Promise<void> = Promise.resolve();
+  readonly open: string[] = [];
+  readonly #dropped: () => void;
+
+  constructor(dropped: () => void) {
+    this.#dropped = dropped;
+  }
+
+  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    await this.commitGate;
+    const error = this.commitErrors.shift();
+    if (error !== undefined) throw error;
+    this.commits.push({ offsets, places: this.open.splice(0) });
+  }
+
+  async abort(): Promise<void> {
+    if (this.abortError !== undefined) throw this.abortError;
+    this.aborts.push(this.open.splice(0));
+    this.#dropped();
+  }
+}
+
 /** Notes what is produced. Acknowledges at once, or when `acknowledge` is opened. */
 export class HandSink implements RecordSink {
+  readonly transactions: HandTransactions | undefined;
   /** Places in the order they were handed over. */
   readonly produced: string[] = [];
   readonly deadLetters: ProduceRecord[] = [];
   /** What a record fails with when it is produced, by place. */
   readonly refusals = new Map<string, ErrorCode>();
+  /** Exactly once: what the cluster itself refuses, and with it the range it is in. */
+  readonly refusedByCluster = new Set<string>();
   acknowledge: Promise<void> = Promise.resolve();
   startError: StreamlineError | undefined;
   startGate: Promise<void> = Promise.resolve();
@@ -206,9 +251,17 @@ export class HandSink implements RecordSink {
   readonly #closing = Promise.withResolvers<never>();
   readonly #buffers: BufferWatch;
 
-  constructor(buffers: BufferWatch) {
+  #dropped = Promise.withResolvers<void>();
+
+  constructor(buffers: BufferWatch, delivery: TransformationConfig['delivery']) {
     this.#buffers = buffers;
     this.#closing.promise.catch(() => undefined);
+    if (delivery === 'exactly_once') {
+      this.transactions = new HandTransactions(() => {
+        this.#dropped.resolve();
+        this.#dropped = Promise.withResolvers();
+      });
+    }
   }
 
   async start(failed: (error: StreamlineError) => void): Promise<void> {
@@ -225,16 +278,39 @@ export class HandSink implements RecordSink {
       if (results.kind(at) !== KIND_OUTPUT || range.assignment.ended) continue;
       const place = placeOf(batch.plain(results.recordIndex(at)));
       const code = this.refusals.get(place);
-      if (code === undefined) this.produced.push(place);
-      else failures.push({ recordIndex: results.recordIndex(at), code, message: 'by hand' });
+      if (code === undefined) {
+        this.produced.push(place);
+        this.transactions?.open.push(place);
+      } else failures.push({ recordIndex: results.recordIndex(at), code, message: 'by hand' });
     }
-    const acknowledged = Promise.race([this.acknowledge, this.#closing.promise]).then(() => failures);
+    const refused = this.#refused(range);
+    const acknowledged = this.#acknowledged().then(() => (refused.length > 0 ? refused : failures));
     return this.#buffers.reading([range.batch.buffer, range.result.buffer], acknowledged);
   }
 
   async produceOne(given: ProduceRecord): Promise<void> {
     if (!given.assignment.ended) this.deadLetters.push(given);
-    await Promise.race([this.acknowledge, this.#closing.promise]);
+    await this.#acknowledged();
+  }
+
+  #acknowledged(): Promise<void> {
+    return Promise.race([this.acknowledge, this.#dropped.promise, this.#closing.promise]);
+  }
+
+  /** One that the cluster refuses takes its neighbours with it. */
+  #refused(range: OutputRange): ProduceFailure[] {
+    const batch = new BatchReader(range.batch.buffer);
+    const results = new ResultReader(range.result.buffer);
+    const indexes: number[] = [];
+    for (let at = range.startByte; at < range.endByte; at = results.next(at)) indexes.push(results.recordIndex(at));
+    const refused = indexes.some((index) => this.refusedByCluster.has(placeOf(batch.plain(index))));
+    if (!refused || range.assignment.ended) return [];
+    return indexes.map((recordIndex) => ({
+      recordIndex,
+      code: 'record.rejected',
+      message: 'by hand',
+      endsTransaction: true,
+    }));
   }
 
   /** Counts what it was asked to hurry with. */
@@ -250,6 +326,7 @@ export class HandSink implements RecordSink {
 export interface HandOptions {
   readonly errors?: Partial<ErrorPolicy>;
   readonly ordering?: 'partition' | 'key';
+  readonly delivery?: TransformationConfig['delivery'];
   readonly limits?: Partial<PipelineLimits>;
 }
 
@@ -259,20 +336,23 @@ export class HandWorld {
   readonly buffers = new BufferWatch();
   readonly source = new HandSource(this.clock, this.buffers);
   readonly executor = new HandExecutor(this.buffers);
-  readonly sink = new HandSink(this.buffers);
+  readonly sink: HandSink;
   readonly failures: StreamlineError[] = [];
   readonly warnings: string[] = [];
   readonly pipeline: Pipeline;
 
   constructor(options: HandOptions = {}) {
+    const config = simConfig(options.errors, options.ordering, options.delivery);
+    this.sink = new HandSink(this.buffers, config.delivery);
     this.pipeline = new Pipeline(
       {
-        config: simConfig(options.errors, options.ordering),
+        config,
         limits: {
           pollRecordsMax: 100,
           inFlightBatchesMax: 4,
           inFlightBytesMax: 100_000,
           commitIntervalMs: 50,
+          transactionIntervalMs: 50,
           drainTimeoutMs: 500,
           recordBytesMax: 10_000,
           ...options.limits,

@@ -1,4 +1,4 @@
-import type { OnFailure } from '../../spec/transformation-config.ts';
+import type { OnFailure, TransformationConfig } from '../../spec/transformation-config.ts';
 import type { PlainRecord } from '../packed-batch.ts';
 import type { Arrival } from './sim-cluster.ts';
 import { fateOf } from './sim-record.ts';
@@ -7,6 +7,7 @@ export interface Rules {
   readonly onFailure: OnFailure;
   readonly maxRetries: number;
   readonly ordering: 'partition' | 'key';
+  readonly delivery: TransformationConfig['delivery'];
 }
 
 type Where = 'output' | 'dead_letter' | 'nowhere';
@@ -24,6 +25,7 @@ function expected(record: PlainRecord, rules: Rules): Where | undefined {
       return 'nowhere';
     case 'fail':
     case 'too_large':
+    case 'refused':
     case 'route_bad':
       return failed[rules.onFailure];
     case 'fail_once':
@@ -78,6 +80,10 @@ function checkOutcomes(
         wrong.push(`I2: ${id} never reached ${want}`);
       if (want !== undefined && [...places].some((place) => place !== want))
         wrong.push(`I2: ${id} reached the wrong place`);
+      if (rules.delivery === 'exactly_once') {
+        const least = want === 'nowhere' || (want === undefined && rules.onFailure === 'skip') ? 0 : 1;
+        if (outcomes.length > 1 || outcomes.length < least) wrong.push(`I4: ${id} is seen ${outcomes.length} times`);
+      }
       const perAssignment = Map.groupBy(outcomes, (a) => `${a.member}/${a.epoch}`);
       for (const [assignment, own] of perAssignment) {
         if (own.length > 1) wrong.push(`I2: ${id} settled ${own.length} times within assignment ${assignment}`);
@@ -87,14 +93,18 @@ function checkOutcomes(
   return wrong;
 }
 
-/** Within one assignment, offsets ascend per partition or per key. A replay after a crash begins a new assignment. */
+/**
+ * Within one assignment, offsets ascend per partition or per key. A replay after a crash begins a new assignment; exactly once nobody
+ * sees one.
+ */
 function checkOrder(arrivals: readonly Arrival[], deadLetterTopic: string, rules: Rules): string[] {
   const wrong: string[] = [];
   const last = new Map<string, number>();
   for (const arrival of arrivals) {
     if (arrival.topic === deadLetterTopic) continue;
     if (rules.ordering === 'key' && arrival.key === undefined) continue;
-    const lane = `${arrival.member}/${arrival.epoch}/${arrival.partition}`;
+    const assignment = rules.delivery === 'exactly_once' ? '' : `${arrival.member}/${arrival.epoch}`;
+    const lane = `${assignment}/${arrival.partition}`;
     const group = rules.ordering === 'key' ? `${lane}/${arrival.key}` : lane;
     if ((last.get(group) ?? -1) >= arrival.offset)
       wrong.push(`I3: ${arrival.partition}@${arrival.offset} came too late`);

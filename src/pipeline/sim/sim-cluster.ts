@@ -1,9 +1,11 @@
 import { StreamlineError } from '../../base/error.ts';
+import type { Assignment } from '../assignment.ts';
 import type { Rng } from '../../base/rng.ts';
 import { BatchReader, packBatch, type PackedBatch, type PlainRecord } from '../packed-batch.ts';
 import { DEFAULT_TOPIC, KIND_OUTPUT, ResultReader } from '../packed-results.ts';
+import type { TransformationConfig } from '../../spec/transformation-config.ts';
 import type {
-  AssignmentToken,
+  GroupMember,
   OutputRange,
   PartitionOffset,
   ProduceFailure,
@@ -15,6 +17,7 @@ import type {
 import type { BufferWatch } from './buffer-watch.ts';
 import type { SimClock } from './sim-clock.ts';
 import { fateOf } from './sim-record.ts';
+import { SimTransactions, type SimTransaction } from './sim-transactions.ts';
 
 export interface Faults {
   readonly produceFails: number;
@@ -24,6 +27,10 @@ export interface Faults {
   readonly startFails: number;
   /** Chance that what is produced gets stuck, for good or for a while. */
   readonly sinkStalls: number;
+  /** Exactly once: chance that nobody is told how a commit ended. */
+  readonly commitLost: number;
+  /** Exactly once: chance that another producer has taken this one's name. */
+  readonly fenced: number;
   /** Largest simulated latency of an operation, ms. */
   readonly delayMaxMs: number;
 }
@@ -36,6 +43,8 @@ export interface Arrival {
   readonly key: string | undefined;
   readonly member: number;
   readonly epoch: number;
+  /** Seen only when it is committed; undefined = seen at once. */
+  readonly transaction: SimTransaction | undefined;
 }
 
 /** The cluster: input logs, what arrived on outputs, committed offsets, who owns what. Judges nothing: see ledger-check. */
@@ -45,6 +54,7 @@ export class SimCluster {
   /** partition@offset of what has arrived anywhere. */
   readonly arrived = new Set<string>();
   readonly committed = new Map<number, number>();
+  readonly #pending = new Map<number, Promise<void>>();
   readonly owners = new Map<number, SimMember>();
   readonly onCommit: (partition: number, offset: number) => void;
   readonly violations: string[] = [];
@@ -64,18 +74,69 @@ export class SimCluster {
     this.onCommit = onCommit;
   }
 
-  arrive(arrival: Arrival, token: AssignmentToken, member: SimMember): void {
+  arrive(arrival: Arrival, token: Assignment, member: SimMember): void {
     // I5, judged by the cluster's own books, not by the token the pipeline holds.
     if (this.owners.get(token.partition) !== member) {
       this.violations.push(`I5: ${arrival.partition}@${arrival.offset} produced by a member that had given it up`);
     }
     this.arrivals.push(arrival);
-    this.arrived.add(`${arrival.partition}@${arrival.offset}`);
+    if (arrival.transaction === undefined) this.arrived.add(`${arrival.partition}@${arrival.offset}`);
+    else arrival.transaction.arrivals.push(arrival);
   }
+
+  /** What a reader sees, in the order of the log; of a transaction only when it is committed. */
+  get visible(): Arrival[] {
+    return this.arrivals.filter(({ transaction }) => transaction === undefined || transaction.state === 'committed');
+  }
+
+  commitTransaction(transaction: SimTransaction, offsets: readonly PartitionOffset[]): void {
+    const covered = new Map(offsets.map(({ partition, offset }) => [partition, offset]));
+    for (const { partition, offset } of transaction.arrivals) {
+      if (offset >= (covered.get(partition) ?? 0))
+        this.violations.push(`I4: ${partition}@${offset} without its offset`);
+      if (offset < (this.committed.get(partition) ?? 0)) this.violations.push(`I4: ${partition}@${offset} once more`);
+      this.arrived.add(`${partition}@${offset}`);
+    }
+    transaction.state = 'committed';
+    for (const { partition, offset } of offsets) {
+      this.onCommit(partition, offset);
+      this.committed.set(partition, offset);
+    }
+  }
+
+  /** Until the transaction with these offsets has ended, nobody is told where its partitions begin. */
+  pendingOffsets(offsets: readonly PartitionOffset[]): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    for (const { partition } of offsets) this.#pending.set(partition, promise);
+    return resolve;
+  }
+
+  async stable(partition: number): Promise<void> {
+    await this.#pending.get(partition);
+  }
+}
+
+export interface SimGroupMember extends GroupMember {
+  readonly generation: number;
+}
+
+const NEVER = new Promise<never>(() => undefined);
+
+/** A batch is refused as a whole for one record in it. */
+function refusedWith(range: OutputRange): ProduceFailure[] {
+  const results = new ResultReader(range.result.buffer);
+  const failures: ProduceFailure[] = [];
+  for (let at = range.startByte; at < range.endByte; at = results.next(at)) {
+    if (results.kind(at) !== KIND_OUTPUT) continue;
+    const recordIndex = results.recordIndex(at);
+    failures.push({ recordIndex, code: 'record.rejected', message: 'simulated', endsTransaction: true });
+  }
+  return failures;
 }
 
 /** One group member: the source and the sink of one pipeline. */
 export class SimMember implements RecordSource, RecordSink {
+  readonly transactions: SimTransactions | undefined;
   readonly id: number;
   readonly #cluster: SimCluster;
   readonly #clock: SimClock;
@@ -83,6 +144,8 @@ export class SimMember implements RecordSource, RecordSink {
   readonly #faults: Faults;
   readonly #positions = new Map<number, number>();
   readonly #paused = new Set<number>();
+  /** The generation in which a partition was last given up. */
+  readonly #given = new Map<number, number>();
   #handlers: SourceHandlers | undefined;
   #sinkFailed: (error: StreamlineError) => void = () => undefined;
   /** One wire: what is produced arrives in the order it was handed over. */
@@ -91,10 +154,22 @@ export class SimMember implements RecordSource, RecordSink {
   #assigning: Promise<unknown> = Promise.resolve();
   #closed = false;
   readonly #closing = Promise.withResolvers<never>();
+  /** Grows with each rebalance: what was handed out under an earlier one proves nothing. */
+  generation = 0;
   /** When the group last heard from this member; undefined before the first poll. */
   lastPollMs: number | undefined;
 
-  constructor(id: number, cluster: SimCluster, clock: SimClock, rng: Rng, faults: Faults) {
+  constructor(
+    id: number,
+    cluster: SimCluster,
+    clock: SimClock,
+    rng: Rng,
+    faults: Faults,
+    delivery: TransformationConfig['delivery'],
+  ) {
+    if (delivery === 'exactly_once') {
+      this.transactions = new SimTransactions(cluster, this, rng, faults, (delayMs) => this.#delay(delayMs));
+    }
     this.id = id;
     this.#cluster = cluster;
     this.#clock = clock;
@@ -115,9 +190,13 @@ export class SimMember implements RecordSource, RecordSink {
   /** As the port demands: not while a poll is under way. */
   async assign(partition: number): Promise<void> {
     this.#cluster.owners.set(partition, this);
-    this.#assigning = this.#polling;
+    this.generation += 1;
+    const { generation } = this;
+    this.#assigning = this.#cluster.stable(partition).then(() => this.#polling);
     await this.#assigning;
     if (this.#closed || this.#cluster.owners.get(partition) !== this) return;
+    // Lost and given back meanwhile: the later call answers.
+    if ((this.#given.get(partition) ?? 0) > generation) return;
     this.#positions.set(partition, this.#cluster.committed.get(partition) ?? 0);
     this.#paused.delete(partition);
     this.#handlers?.assigned([partition]);
@@ -136,6 +215,8 @@ export class SimMember implements RecordSource, RecordSink {
   }
 
   #release(partition: number): void {
+    this.generation += 1;
+    this.#given.set(partition, this.generation);
     this.#positions.delete(partition);
     if (this.#cluster.owners.get(partition) === this) this.#cluster.owners.delete(partition);
   }
@@ -188,6 +269,23 @@ export class SimMember implements RecordSource, RecordSink {
     return records;
   }
 
+  seek(offsets: readonly PartitionOffset[]): Promise<void> {
+    const sought = this.#seek(offsets);
+    this.#polling = sought;
+    return sought;
+  }
+
+  async #seek(offsets: readonly PartitionOffset[]): Promise<void> {
+    await this.#delay(this.#rng() * this.#faults.delayMaxMs);
+    for (const { partition, offset } of offsets) {
+      if (this.#positions.has(partition)) this.#positions.set(partition, offset);
+    }
+  }
+
+  async member(): Promise<SimGroupMember> {
+    return { adapter: 'sim', generation: this.generation };
+  }
+
   release(batch: PackedBatch): void {
     this.#cluster.buffers.release('batch', batch.buffer);
   }
@@ -225,6 +323,11 @@ export class SimMember implements RecordSource, RecordSink {
           failures.push({ recordIndex: results.recordIndex(at), code: 'record.too_large', message: 'simulated' });
           continue;
         }
+        if (fateOf(record) === 'refused' && !this.#cluster.mended.has(`${record.partition}@${record.offset}`)) {
+          if (this.transactions !== undefined) return refusedWith(range);
+          failures.push({ recordIndex: results.recordIndex(at), code: 'record.rejected', message: 'simulated' });
+          continue;
+        }
         const topic = results.topic(at) === DEFAULT_TOPIC ? range.defaultTopic : range.result.topics[results.topic(at)];
         if (this.#rng() < this.#faults.produceFails) {
           return [{ recordIndex: results.recordIndex(at), code: 'broker.produce_failed', message: 'simulated' }];
@@ -250,17 +353,24 @@ export class SimMember implements RecordSource, RecordSink {
     });
   }
 
-  #arrive(topic: string, record: PlainRecord, token: AssignmentToken): void {
+  #arrive(topic: string, record: PlainRecord, token: Assignment): void {
     const key = record.key === null ? undefined : Buffer.from(record.key).toString();
     const { partition, offset } = record;
-    this.#cluster.arrive({ topic, partition, offset, key, member: this.id, epoch: token.epoch }, token, this);
+    const transaction = this.transactions?.open;
+    this.#cluster.arrive(
+      { topic, partition, offset, key, member: this.id, epoch: token.epoch, transaction },
+      token,
+      this,
+    );
   }
 
   /** In order on one wire, each with its latency; the answer comes later still. */
   #send<T>(work: () => Promise<T>): Promise<T> {
     const sent = this.#wire.then(async () => {
       await Promise.race([this.#delay(this.#rng() * this.#faults.delayMaxMs * 0.3), this.#closing.promise]);
-      if (this.#rng() < this.#faults.sinkStalls) await Promise.race([this.#stall(), this.#closing.promise]);
+      if (this.#rng() < this.#faults.sinkStalls) {
+        await Promise.race([this.#stall(), this.#closing.promise, this.transactions?.dropped ?? NEVER]);
+      }
       return work();
     });
     this.#wire = sent.then(
@@ -286,6 +396,7 @@ export class SimMember implements RecordSource, RecordSink {
     if (this.#closed) return;
     this.#closed = true;
     this.#closing.reject(new StreamlineError('broker.client', 'simulated: closed before it was acknowledged'));
+    this.transactions?.drop();
     for (const [partition, owner] of this.#cluster.owners) if (owner === this) this.#release(partition);
     void this.#sinkFailed;
   }

@@ -4,6 +4,7 @@ import type { ErrorPolicy, TopicName, TransformationConfig, TransformName } from
 export function simConfig(
   errors: Partial<ErrorPolicy> = {},
   ordering: 'partition' | 'key' = 'partition',
+  delivery: TransformationConfig['delivery'] = 'at_least_once',
 ): TransformationConfig {
   return {
     name: 'sim' as TransformName,
@@ -18,7 +19,7 @@ export function simConfig(
     payload: 'framed',
     input: { format: 'bytes', start: { at: 'earliest' }, groupId: 'g', tombstones: 'forward' },
     output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input' },
-    delivery: 'at_least_once',
+    delivery,
     ordering,
     errors: {
       onFailure: 'dead_letter',

@@ -3,7 +3,7 @@ import type { PlainRecord } from '../packed-batch.ts';
 
 /** What the fake guest does with a record: written in its value, so that a replay does the same. */
 export type Fate =
-  'map' | 'pass' | 'filter' | 'fail' | 'fail_once' | 'too_large' | 'route' | 'route_bad' | 'trap_then_ok';
+  'map' | 'pass' | 'filter' | 'fail' | 'fail_once' | 'too_large' | 'refused' | 'route' | 'route_bad' | 'trap_then_ok';
 
 const FATES: readonly [Fate, number][] = [
   ['map', 50],
@@ -12,6 +12,7 @@ const FATES: readonly [Fate, number][] = [
   ['fail', 6],
   ['fail_once', 6],
   ['too_large', 2],
+  ['refused', 1],
   ['route', 6],
   ['route_bad', 2],
   ['trap_then_ok', 4],

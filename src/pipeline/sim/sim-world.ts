@@ -36,8 +36,11 @@ export interface SimOutcome {
 }
 
 /** One whole run: two sidecars, one topic, faults drawn from the seed. The same seed gives the same run. */
-export async function simulate(seed: number): Promise<SimOutcome> {
-  return new SimWorld(seed).run();
+export async function simulate(
+  seed: number,
+  delivery: TransformationConfig['delivery'] = 'at_least_once',
+): Promise<SimOutcome> {
+  return new SimWorld(seed, delivery).run();
 }
 
 class SimWorld {
@@ -63,14 +66,15 @@ class SimWorld {
   #quiet = false;
   #over = false;
 
-  constructor(seed: number) {
+  constructor(seed: number, delivery: TransformationConfig['delivery']) {
     this.#rng = seededRng(seed);
     const rng = this.#rng;
     const pick = <T>(...choices: [T, ...T[]]): T => choices[Math.floor(rng() * choices.length)] ?? choices[0];
     this.#rules = {
       onFailure: pick('dead_letter', 'dead_letter', 'skip', 'stop'),
       maxRetries: pick(0, 1, 3),
-      ordering: pick('partition', 'key'),
+      ordering: delivery === 'exactly_once' ? 'partition' : pick('partition', 'key'),
+      delivery,
     };
     this.#config = this.#configWithBreaker(pick(0, 0, 3));
     this.#faults = {
@@ -80,6 +84,8 @@ class SimWorld {
       pollFails: pick(0, 0.01),
       startFails: pick(0, 0.1),
       sinkStalls: pick(0, 0, 0.01, 0.05),
+      commitLost: pick(0, 0.02, 0.1),
+      fenced: pick(0, 0, 0.02),
       delayMaxMs: pick(2, 20, 120),
     };
     this.#deathRate = pick(0, 0.01, 0.05);
@@ -92,9 +98,9 @@ class SimWorld {
   }
 
   #configWithBreaker(failures: number): TransformationConfig {
-    const { onFailure, maxRetries, ordering } = this.#rules;
+    const { onFailure, maxRetries, ordering, delivery } = this.#rules;
     const backoff = { retryBackoffMs: 20, retryBackoffMaxMs: 100 };
-    return simConfig({ onFailure, maxRetries, ...backoff, stopAfter: { failures, window: 20 } }, ordering);
+    return simConfig({ onFailure, maxRetries, ...backoff, stopAfter: { failures, window: 20 } }, ordering, delivery);
   }
 
   async run(): Promise<SimOutcome> {
@@ -117,7 +123,7 @@ class SimWorld {
     this.#violations.push(
       ...this.#cluster.violations,
       ...this.#buffers.violations,
-      ...checkArrivals(this.#cluster.logs, this.#cluster.arrivals, DEAD_LETTER_TOPIC, this.#rules),
+      ...checkArrivals(this.#cluster.logs, this.#cluster.visible, DEAD_LETTER_TOPIC, this.#rules),
     );
     return { violations: this.#violations, restarts: this.#restarts, rebalances: this.#rebalances, steps };
   }
@@ -127,7 +133,8 @@ class SimWorld {
   async #join(): Promise<void> {
     if (this.#over) return;
     const id = (this.#members += 1);
-    const member = new SimMember(id, this.#cluster, this.#clock, this.#rng, this.#faults);
+    const { delivery } = this.#rules;
+    const member = new SimMember(id, this.#cluster, this.#clock, this.#rng, this.#faults, delivery);
     const executor = new SimExecutor({
       clock: this.#clock,
       rng: this.#rng,
@@ -168,6 +175,7 @@ class SimWorld {
           inFlightBatchesMax: 4,
           inFlightBytesMax: this.#inFlightBytesMax,
           commitIntervalMs: 40,
+          transactionIntervalMs: 40,
           drainTimeoutMs: 150,
           recordBytesMax: 1000,
         },
@@ -271,6 +279,8 @@ class SimWorld {
       pollFails: 0,
       startFails: 0,
       sinkStalls: 0,
+      commitLost: 0,
+      fenced: 0,
     });
     this.#deathRate = 0;
     this.#slowRate = 0;

@@ -27,6 +27,8 @@ export class FakeFactory implements TransformFactory {
   readonly edgeGates = new Map<string, Promise<void>>();
   /** What the close of a name's source waits for. */
   readonly leaving = new Map<string, () => Promise<void>>();
+  /** Where the partitions of every input end. */
+  ends: ReadonlyMap<number, number> = new Map();
 
   async guest(config: TransformationConfig): Promise<GuestEngine> {
     await this.guestGates.get(config.name);
@@ -67,6 +69,8 @@ export class FakeFactory implements TransformFactory {
       pause: () => undefined,
       resume: () => undefined,
       commit: async () => undefined,
+      member: async () => ({ adapter: 'fake' }),
+      seek: async () => undefined,
       close: async () => {
         await this.leaving.get(name)?.();
         this.events.push(`${name} left`);
@@ -79,7 +83,8 @@ export class FakeFactory implements TransformFactory {
       hurry: () => undefined,
       close: async () => undefined,
     };
-    return { source, sink, topics: { known: () => 'ok', check: async () => undefined }, lag: () => [] };
+    const topics: KafkaEdge['topics'] = { known: () => 'ok', check: async () => undefined };
+    return { source, sink, topics, lag: () => [], endOffsets: async () => this.ends };
   }
 }
 
@@ -97,11 +102,13 @@ export function setUp(enabled = true): { registry: TransformationRegistry; facto
       inFlightBatchesMax: 2,
       inFlightBytesMax: 1000,
       commitIntervalMs: 10,
+      transactionIntervalMs: 10,
       drainTimeoutMs: 100,
       recordBytesMax: 1000,
     },
     restartBackoffMs: 100,
     restartBackoffMaxMs: 1000,
+    stallTimeoutMs: 4000,
     logFor: () => quiet,
     enabled,
   });

@@ -1,10 +1,11 @@
 const WINDOW_MS = 10 * 60_000;
 
 /**
- * Threads that were killed because they stood still. One holds a core and memory until it ends, if it ever does; a transform
- * that makes them again and again is taken out of service.
+ * Threads that died by themselves or were killed because they stood still. One that was killed holds a core and memory until it
+ * ends, if it ever does, and each costs a new thread and its batch done again: a transform that loses them again and again is
+ * taken out of service.
  */
-export class StuckLedger<Thread> {
+export class LostThreads<Thread> {
   readonly #max: number;
   readonly #notEnded = new Set<Thread>();
   #recent: { readonly thread: Thread; readonly atMs: number }[] = [];

@@ -1,0 +1,142 @@
+import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import { TRUNCATIONS, sendDeadLetter } from './dead-letter.ts';
+import { backoffMs, decide, type RecordFailure } from './failure-policy.ts';
+import type { LaneContext } from './lane.ts';
+import type { Assignment } from './assignment.ts';
+import type { PlainRecord } from './packed-batch.ts';
+import type { ProduceFailure } from './ports.ts';
+import { retryRecord } from './retry.ts';
+import type { Outcome } from './tally.ts';
+import type { Unit } from './unit-gate.ts';
+
+/** The lane a failed record belongs to. */
+export interface FailingLane {
+  readonly assignment: Assignment;
+  /** Runs work that hands something to the sink; see Lane. True when all of it settled. */
+  inUnit(alone: boolean, work: (unit: Unit) => Promise<boolean>): Promise<void>;
+  /** One record has its outcome. */
+  settle(outcome: Partial<Outcome>): void;
+  /** The cluster would not take the record's output: the failure, when it is the record's own. */
+  refused(failure: ProduceFailure, offset: number, alone: boolean): RecordFailure | undefined;
+  hurryIfDraining(): void;
+  /** The record cannot be settled: nothing after it may leave. */
+  halt(error: StreamlineError): void;
+  /** False when the lane was ended, halted or drained before the time was up. */
+  backoff(delayMs: number): Promise<boolean>;
+}
+
+const STOP_SUGGESTION = 'mend the record or the module and restart the transform: it goes on at this record';
+
+/** What becomes of a record that failed: tried again while the policy allows, then dead-lettered, skipped, or the end of the transform. */
+export class FailedRecord {
+  readonly #context: LaneContext;
+  readonly #lane: FailingLane;
+  readonly #record: PlainRecord;
+  /** Exactly once: the cluster refused it in an earlier transaction. */
+  readonly #alone: boolean;
+
+  constructor(context: LaneContext, lane: FailingLane, record: PlainRecord) {
+    this.#context = context;
+    this.#lane = lane;
+    this.#record = record;
+    this.#alone = context.transaction?.refused.get(record.partition, record.offset) !== undefined;
+  }
+
+  /** @param within the unit of the range it came out of; its own when there is none */
+  async resolve(first: RecordFailure, within?: Unit): Promise<boolean> {
+    const { config, rng } = this.#context;
+    let failure = first;
+    for (let attempt = 1; ; attempt += 1) {
+      this.#count(failure);
+      if (decide(failure, attempt, config.errors) !== 'retry') break;
+      // Draining or ended while it waited: the record stays unsettled, its next owner tries again (I1).
+      if (!(await this.#lane.backoff(backoffMs(attempt, config.errors, rng)))) return false;
+      const again = await this.#retry();
+      if (again === undefined) return true;
+      failure = again;
+    }
+    if (within !== undefined) return this.#giveUp(failure, within);
+    let settled = false;
+    await this.#lane.inUnit(this.#alone, async (unit) => (settled = await this.#giveUp(failure, unit)));
+    return settled;
+  }
+
+  /** undefined = it settled, or cannot any more. */
+  #retry(): Promise<RecordFailure | undefined> {
+    this.#context.stats.retries += 1;
+    return retryRecord(this.#context, this.#record, this.#lane.assignment, async (outcome) => {
+      if (outcome.kind === 'failed') return outcome.failure;
+      let failure: RecordFailure | undefined;
+      await this.#lane.inUnit(this.#alone, async (unit) => {
+        if (outcome.kind === 'output') {
+          unit.handed();
+          const produced = this.#context.sink.produce(outcome.range);
+          this.#lane.hurryIfDraining();
+          const [refusal] = await produced;
+          if (this.#lane.assignment.ended) return false;
+          if (refusal !== undefined) {
+            const own = this.#lane.refused(refusal, this.#record.offset, this.#alone);
+            failure = own === undefined ? undefined : { ...own, fuelUsed: outcome.fuelUsed };
+            // Nothing of it reached the topic: the transaction is whole.
+            return failure !== undefined;
+          }
+        }
+        this.#context.breaker.passed(1);
+        this.#lane.settle({ [outcome.kind]: 1 });
+        return true;
+      });
+      return failure;
+    });
+  }
+
+  async #giveUp(failure: RecordFailure, unit: Unit): Promise<boolean> {
+    if (this.#lane.assignment.ended) return false;
+    const { config, breaker } = this.#context;
+    const { partition, offset } = this.#record;
+    const place = `${config.inputTopic}/${partition}@${offset}`;
+    if (config.errors.onFailure === 'stop') {
+      this.#lane.halt(new StreamlineError(failure.code, failure.message, { place, suggestion: STOP_SUGGESTION }));
+      return false;
+    }
+    if (breaker.failed()) {
+      const { failures, window } = config.errors.stopAfter;
+      const message = `${failures} of the last ${window} records failed, the last with ${failure.code}: ${failure.message}`;
+      this.#lane.halt(new StreamlineError('breaker.open', message, { place, configPath: '/errors/stop_after' }));
+      return false;
+    }
+    if (config.errors.onFailure === 'dead_letter') {
+      unit.handed();
+      // Only when the dead letter is acknowledged may the offset move.
+      await this.#deadLetter(failure);
+      if (this.#lane.assignment.ended) return false;
+      this.#lane.settle({ deadLettered: 1 });
+    } else {
+      this.#lane.settle({ skipped: 1 });
+    }
+    return true;
+  }
+
+  async #deadLetter(failure: RecordFailure): Promise<void> {
+    const { sink, deadLetters, recordBytesMax, transaction } = this.#context;
+    const { partition, offset } = this.#record;
+    const refused = transaction?.refused.get(partition, offset)?.deadLetters ?? 0;
+    const truncations = TRUNCATIONS.slice(refused);
+    const { assignment } = this.#lane;
+    const sent = sendDeadLetter(sink, this.#record, failure, deadLetters, recordBytesMax, assignment, truncations);
+    this.#lane.hurryIfDraining();
+    try {
+      await sent;
+    } catch (thrown) {
+      const error = toStreamlineError(thrown);
+      const byCluster = error.code === 'broker.transaction_aborted' && error.cause instanceof StreamlineError;
+      if (transaction === undefined || !byCluster) throw error;
+      transaction.refused.addDeadLetter(partition, offset, this.#alone);
+      transaction.abort(error, 'insight');
+    }
+  }
+
+  #count(failure: RecordFailure): void {
+    const { errors } = this.#context.stats;
+    errors.set(failure.code, (errors.get(failure.code) ?? 0) + 1);
+  }
+}
