@@ -1,20 +1,25 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { KafkaAdmin } from '../src/kafka/kafka-admin.ts';
-import { confluentTransport } from '../src/kafka/confluent-transport.ts';
+import { loadBridge } from '../src/kafka/bridge-addon.ts';
+import { contractTransport } from '../src/kafka/contract-transport.ts';
 import { silentLogger } from '../src/kafka/log.ts';
 import {
   keepPolling,
   numbered,
   passThrough,
   readRecords,
+  skippedContract,
   transportContract,
   watch,
 } from '../src/kafka/transport.contract.ts';
+import type { TransportName } from '../src/kafka/transport.ts';
 import type { TopicName } from '../src/spec/transformation-config.ts';
 import { clusterTest, startCluster } from '../testcontainers.config.ts';
 import { ClusterUnavailable, type Cluster } from './cluster/cluster.ts';
 import { createTopic } from './cluster/client.ts';
+
+const ADAPTERS = ['confluent', 'bridge'] as const;
 
 const cluster = await startCluster().catch((error: unknown) => {
   if (error instanceof ClusterUnavailable && process.env['CI'] !== 'true') return error;
@@ -25,15 +30,22 @@ if (cluster instanceof Error) {
   test('the Kafka adapters on a real broker', { skip: cluster.message }, () => {});
 } else {
   after(() => cluster.stop());
-  transportContract('confluent on a real broker', () => confluentTransport(cluster.bootstrap));
-  brokerCases(cluster);
+  for (const adapter of ADAPTERS) {
+    const bridge = loadBridge();
+    if (adapter === 'bridge' && bridge.addon === undefined) {
+      skippedContract('bridge on a real broker', bridge.reason);
+      continue;
+    }
+    transportContract(`${adapter} on a real broker`, () => contractTransport(adapter, cluster.bootstrap));
+    describe(adapter, () => brokerCases(adapter, cluster));
+  }
 }
 
-function brokerCases({ bootstrap }: Cluster): void {
+function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
   const identity = { kafka: { 'bootstrap.servers': bootstrap }, clientId: 'test', logger: silentLogger };
-  let transport: Awaited<ReturnType<typeof confluentTransport>>;
+  let transport: Awaited<ReturnType<typeof contractTransport>>;
   before(async () => {
-    transport = await confluentTransport(bootstrap);
+    transport = await contractTransport(adapter, bootstrap);
   });
   after(() => transport.stop());
 
@@ -99,8 +111,71 @@ function brokerCases({ bootstrap }: Cluster): void {
     await lost.close();
   });
 
+  test('a cooperative group moves only what has to move, and the rest is read on', { timeout: 60_000 }, async () => {
+    const cooperative = await contractTransport(adapter, bootstrap, {
+      kafka: { 'partition.assignment.strategy': 'cooperative-sticky' },
+    });
+    const topic = await cooperative.createTopic(4);
+    const sink = cooperative.createSink({});
+    await sink.start(() => {});
+    const all = Array.from({ length: 4 }, (_, partition) => numbered(10, partition)).flat();
+    await sink.produce(passThrough(all, topic));
+    const groupId = `cooperative-${adapter}-${Date.now()}`;
+    const seen = watch((partitions) => first.commit(partitions.map((partition) => ({ partition, offset: 10 }))));
+    const first = cooperative.createSource({ topic, groupId });
+    await first.start(seen.handlers);
+    await readRecords(first, 40);
+    await first.commit([0, 1, 2, 3].map((partition) => ({ partition, offset: 10 })));
+    const pollFirst = keepPolling(first);
+    const other = watch();
+    const second = cooperative.createSource({ topic, groupId });
+    await second.start(other.handlers);
+    const pollSecond = keepPolling(second);
+    await other.until((events) => events.some((event) => /^assigned \d,\d$/.test(event)));
+    const moved = seen.events.filter((event) => event.startsWith('revoked'));
+    assert.equal(moved.length, 1, seen.events.join('; '));
+    assert.match(moved[0] ?? '', /^revoked \d,\d$/, 'two of four');
+    await sink.produce(passThrough(Array.from({ length: 4 }, (_, p) => numbered(5, p, 100)).flat(), topic));
+    while (pollFirst.count() + pollSecond.count() < 20) await Promise.race([pollFirst.more(), pollSecond.more()]);
+    assert.deepEqual([pollFirst.count(), pollSecond.count()], [10, 10], 'nothing is read twice');
+    await Promise.all([pollFirst.stop(), pollSecond.stop()]);
+    await cooperative.stop();
+  });
+
+  test('a static member that comes back within its session moves nothing', { timeout: 60_000 }, async () => {
+    const memberOf = (instance: string) =>
+      contractTransport(adapter, bootstrap, {
+        kafka: { 'group.instance.id': `${adapter}-${instance}`, 'session.timeout.ms': 20_000 },
+      });
+    const [a, b] = await Promise.all([memberOf('a'), memberOf('b')]);
+    const topic = await a.createTopic(2);
+    const groupId = `static-${adapter}-${Date.now()}`;
+    const [seenA, seenB] = [watch(), watch()];
+    const first = a.createSource({ topic, groupId });
+    await first.start(seenA.handlers);
+    const pollA = keepPolling(first);
+    await seenA.until((events) => events.includes('assigned 0,1'));
+    const other = b.createSource({ topic, groupId });
+    await other.start(seenB.handlers);
+    const pollB = keepPolling(other);
+    await seenB.until((events) => events.some((event) => /^assigned \d$/.test(event)));
+    await seenA.until((events) => /^assigned \d$/.test(events.at(-1) ?? ''));
+    const [hadA, before] = [seenA.events.at(-1), seenB.events.length];
+    await pollA.stop();
+    await first.close();
+    const again = watch();
+    const back = a.createSource({ topic, groupId });
+    await back.start(again.handlers);
+    const pollBack = keepPolling(back);
+    await again.until((events) => events.length > 0);
+    assert.deepEqual(again.events, [hadA]);
+    assert.equal(seenB.events.length, before, 'the other one was told nothing');
+    await Promise.all([pollBack.stop(), pollB.stop()]);
+    await Promise.all([a.stop(), b.stop()]);
+  });
+
   test('partitions of a member that did not poll in time are lost, not drained', { timeout: 60_000 }, async () => {
-    const brief = await confluentTransport(bootstrap, {
+    const brief = await contractTransport(adapter, bootstrap, {
       kafka: { 'session.timeout.ms': 2_000, 'max.poll.interval.ms': 2_000, 'heartbeat.interval.ms': 500 },
     });
     const topic = await brief.createTopic(1);
@@ -127,31 +202,35 @@ function brokerCases({ bootstrap }: Cluster): void {
 clusterTest(
   'a broker that goes away is back-pressure: everything queued arrives once it is back, in order',
   async (own) => {
-    const transport = await confluentTransport(own.bootstrap);
-    const topic = await transport.createTopic(1);
-    const sink = transport.createSink({ queueRecordsMax: 500 });
-    await sink.start(() => {});
-    assert.deepEqual(await sink.produce(passThrough(numbered(10, 0), topic)), []);
-    await own.kill();
-    const waiting = Array.from({ length: 20 }, (_, i) =>
-      sink.produce(passThrough(numbered(100, 0, 10 + i * 100), topic)),
-    );
-    await own.restart();
-    assert.deepEqual((await Promise.all(waiting)).flat(), []);
-    const source = transport.createSource({ topic, groupId: 'after' });
-    await source.start(watch().handlers);
-    const values = (await readRecords(source, 2_010)).map((record) => Buffer.from(record.value ?? []).toString());
-    assert.deepEqual(
-      values,
-      Array.from({ length: 2_010 }, (_, i) => `v${i}`),
-    );
-
-    await own.kill();
-    const lost = sink.produce(passThrough(numbered(1, 0), topic));
-    const refused = assert.rejects(lost, { code: 'broker.client' });
-    await Promise.all([sink.close(500), source.close(), refused]);
-    await own.restart();
-    await transport.stop();
+    for (const adapter of ADAPTERS) await brokerGoesAway(adapter, own);
   },
-  { own: true, timeoutMs: 120_000 },
+  { own: true, timeoutMs: 240_000 },
 );
+
+async function brokerGoesAway(adapter: TransportName, own: Cluster): Promise<void> {
+  const transport = await contractTransport(adapter, own.bootstrap);
+  const topic = await transport.createTopic(1);
+  const sink = transport.createSink({ queueRecordsMax: 500 });
+  await sink.start(() => {});
+  assert.deepEqual(await sink.produce(passThrough(numbered(10, 0), topic)), []);
+  await own.kill();
+  const waiting = Array.from({ length: 20 }, (_, i) =>
+    sink.produce(passThrough(numbered(100, 0, 10 + i * 100), topic)),
+  );
+  await own.restart();
+  assert.deepEqual((await Promise.all(waiting)).flat(), []);
+  const source = transport.createSource({ topic, groupId: `after-${adapter}` });
+  await source.start(watch().handlers);
+  const values = (await readRecords(source, 2_010)).map((record) => Buffer.from(record.value ?? []).toString());
+  assert.deepEqual(
+    values,
+    Array.from({ length: 2_010 }, (_, i) => `v${i}`),
+  );
+
+  await own.kill();
+  const lost = sink.produce(passThrough(numbered(1, 0), topic));
+  const refused = assert.rejects(lost, { code: 'broker.client' });
+  await Promise.all([sink.close(500), source.close(), refused]);
+  await own.restart();
+  await transport.stop();
+}

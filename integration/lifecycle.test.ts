@@ -143,7 +143,7 @@ clusterTest('with the feature off the API is up and no group is joined', async (
   });
   const sidecar = await Sidecar.start(rig.home, { STREAMLINE_WASM_TRANSFORMS: 'off' });
   for (const path of ['/livez', '/readyz', '/metrics', '/']) assert.equal((await sidecar.get(path)).status, 200, path);
-  assert.equal((await sidecar.metrics()).state(rig.name), undefined);
+  assert.equal((await sidecar.metrics()).state(rig.name), 'STOPPED');
   assert.ok(sidecar.log.some(({ msg }) => msg.includes('feature disabled')));
   assert.ok(!(await groupIds(bootstrap)).includes(rig.group));
   assert.deepEqual(await rig.existing([rig.out, rig.dlq]), [], 'nor a topic created');

@@ -1,12 +1,15 @@
 // A sidecar and a cluster that is not there, not yet, or not what it was.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { pipeline } from 'node:stream/promises';
 import { test } from 'node:test';
 import kafka from '@confluentinc/kafka-javascript';
 import { clusterTest } from '../testcontainers.config.ts';
 import { createTopic, eventually, produceAll } from './cluster/client.ts';
 import { freePorts } from './cluster/free-port.ts';
+import type { Scope } from './harness/scope.ts';
 import { Sidecar, sidecarHome, startSidecar } from './harness/sidecar.ts';
 import { specText, uniqueName } from './harness/spec.ts';
 
@@ -17,12 +20,25 @@ function passThrough(name: string): string {
   });
 }
 
+/** A server that ends with its connections: one left open would keep the test's process until the broker gives it up. */
+async function listener(scope: Scope, serve: (client: Socket) => void, port = 0): Promise<number> {
+  const clients = new Set<Socket>();
+  const server = createServer((client) => {
+    clients.add(client.on('error', () => {}));
+    serve(client);
+  }).listen(port, '127.0.0.1');
+  scope.after(() => {
+    server.close();
+    for (const client of clients) client.destroy();
+  });
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
 test('I8: SIGTERM while no broker answers, or one that never does, ends the sidecar at once and with 0', async (t) => {
   const [closed = 0] = await freePorts(1);
-  const silent = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => void silent.once('listening', resolve));
-  t.after(() => void silent.close());
-  for (const port of [closed, (silent.address() as AddressInfo).port]) {
+  const silent = await listener(t, () => {});
+  for (const port of [closed, silent]) {
     const home = sidecarHome(t, `127.0.0.1:${port}`);
     home.writeSpec('away.yaml', passThrough('away'));
     const sidecar = Sidecar.launch(home);
@@ -66,12 +82,11 @@ clusterTest(
     assert.equal((await sidecar.metrics()).state(name), 'RESTARTING');
     const why = await sidecar.logs((line) => line.transform === name && line.level === 'warn');
     assert.equal(why.code, 'broker.unreachable');
-    const door = createServer((client) => {
+    const through = (client: Socket): void => {
       const broker = connect(Number(port), host);
-      client.pipe(broker).pipe(client);
-      for (const end of [client, broker]) end.on('error', () => void client.destroy());
-    }).listen(later, '127.0.0.1');
-    t.after(() => void door.close());
+      pipeline(client, broker, client).catch(() => {});
+    };
+    await listener(t, through, later);
     await sidecar.settles(name, 1);
     await sidecar.reaches('RUNNING', name);
     await sidecar.stop();

@@ -201,7 +201,7 @@ export async function readAll(
   }
 }
 
-function plainRecord({ topic, partition, offset, timestamp, key, value, headers }: Message): PlainRecord {
+export function plainRecord({ topic, partition, offset, timestamp, key, value, headers }: Message): PlainRecord {
   return {
     ...{ topic, partition, offset, value, timestamp: timestamp ?? -1 },
     key: typeof key === 'string' ? Buffer.from(key) : (key ?? null),
@@ -279,14 +279,14 @@ async function connectedProducer(
   return producer;
 }
 
-function disconnected(client: kafka.Producer | kafka.KafkaConsumer): Promise<void> {
+export function disconnected(client: kafka.Producer | kafka.KafkaConsumer): Promise<void> {
   return new Promise((resolve) => void client.disconnect(() => resolve()));
 }
 
-type Callback<T> = (error: unknown, result?: T) => void;
+export type Callback<T> = (error: unknown, result?: T) => void;
 
 /** One callback of the client as a promise. */
-function settled<T = void>(call: (done: Callback<T>) => void): Promise<T> {
+export function settled<T = void>(call: (done: Callback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     call((error, result) => {
       if (error === null || error === undefined) resolve(result as T);

@@ -175,6 +175,8 @@ export const BROKER_PROPERTIES: Readonly<Record<string, string>> = {
   'transaction.state.log.num.partitions': '4',
   'transaction.state.log.replication.factor': '1',
   'transaction.state.log.min.isr': '1',
+  // A transaction whose producer was killed is looked for this often, once it has timed out: 10 s unless told otherwise.
+  'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
   'share.coordinator.state.topic.num.partitions': '1',
   'share.coordinator.state.topic.replication.factor': '1',
   'share.coordinator.state.topic.min.isr': '1',

@@ -87,15 +87,17 @@ export type ClusterTest = (
 /** Makes the `clusterTest` of testcontainers.config.ts: one cluster for all tests of the process, unless one wants its own. */
 export function clusterTestOn(start: (options: ClusterOptions) => Promise<Cluster>): ClusterTest {
   let shared: Promise<Cluster | string> | undefined;
+  let isWatched = false;
+  const stopShared = async (): Promise<void> => {
+    const cluster = await shared?.catch(() => undefined);
+    if (typeof cluster === 'object') await cluster.stop();
+  };
   return (name, body, { timeoutMs, ...options } = {}) => {
+    // Here and not in the test, after whose end it would run.
+    if (!isWatched) after(stopShared);
+    isWatched = true;
     test(name, { ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }) }, async (t) => {
-      if (options.own !== true && shared === undefined) {
-        shared = clusterOrReason(() => start(options));
-        after(async () => {
-          const cluster = await shared?.catch(() => undefined);
-          if (typeof cluster === 'object') await cluster.stop();
-        });
-      }
+      if (options.own !== true) shared ??= clusterOrReason(() => start(options));
       const cluster = await (options.own === true ? clusterOrReason(() => start(options)) : shared);
       if (cluster === undefined || typeof cluster === 'string') {
         t.skip(cluster);

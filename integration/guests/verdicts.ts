@@ -150,9 +150,6 @@ export const DEPLOY_VERDICTS: readonly DeployVerdict[] = Object.entries(refusals
   codes,
 }));
 
-/** Deployed with these limits, the verdicts hold: the spec's defaults. */
-export const VERDICT_LIMITS = { maxMemoryMb: 64, timeoutMs: 10 } as const;
-
 /**
  * peek.wasm (I9) deploys, and its output is JSON of what it could reach. It must have got nothing: errno values other than 0,
  * counts of 0; clock_ns is what the host shows, never the machine's own time to the nanosecond.

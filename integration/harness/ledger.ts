@@ -73,9 +73,9 @@ export class Ledger {
 
   static async read(bootstrap: string, { input, outputs, deadLetters = [] }: LedgerTopics): Promise<Ledger> {
     const readTopics = async (topics: readonly string[]): Promise<PlainRecord[]> => {
-      const read: PlainRecord[] = [];
-      for (const topic of topics) read.push(...(await readAll(bootstrap, topic, { until: 'end' })));
-      return read;
+      const read: PlainRecord[][] = [];
+      for (const topic of topics) read.push(await readAll(bootstrap, topic, { until: 'end' }));
+      return read.flat();
     };
     return new Ledger({
       inputs: await readTopics([input]),
@@ -134,6 +134,27 @@ export class Ledger {
     return [...streams].flatMap(([stream, moves]) => stepsBack(stream, moves, []));
   }
 
+  /** I3 where records may come more than once: the first occurrences stand in order, so no record comes out before an older one has. */
+  firstOrderProblems(): string[] {
+    const streams = this.#streams(({ outputs, deadLetters }) =>
+      [outputs[0], deadLetters[0]].filter((first) => first !== undefined),
+    );
+    return [...streams].flatMap(([stream, moves]) => stepsBack(stream, moves, []));
+  }
+
+  /**
+   * I3 where owners were cut off and their work was done again, possibly by two at a time: each writes in order, so what was written is
+   * the merge of at most `runsMax` ascending runs.
+   */
+  runProblems(runsMax: (inputPartition: number) => number): string[] {
+    const streams = this.#streams(({ outputs, deadLetters }) => [...outputs, ...deadLetters]);
+    return [...streams].flatMap(([stream, moves]) => {
+      const runs = ascendingRuns(moves);
+      const allowed = runsMax(moves[0]?.from.partition ?? -1);
+      return runs <= allowed ? [] : [`${stream}: written in ${runs} runs, not in ${allowed}`];
+    });
+  }
+
   #streams(written: (entry: Entry) => readonly PlainRecord[]): Map<string, Move[]> {
     const streams = new Map<string, Move[]>();
     for (const entry of this.entries) {
@@ -159,7 +180,7 @@ export class Ledger {
   }
 }
 
-export function codeOf(deadLetter: PlainRecord): string {
+function codeOf(deadLetter: PlainRecord): string {
   return headerOf(deadLetter, 'streamline.error.code') ?? 'no code';
 }
 
@@ -196,6 +217,20 @@ function stepsBack(stream: string, moves: readonly Move[], rewinds: readonly Rea
     else problems.push(`${stream}: ${from.offset} after ${before.offset}`);
   }
   return problems;
+}
+
+/** The least number of ascending runs that merge into what was written. Each record goes to the run that ends closest below it. */
+function ascendingRuns(moves: readonly Move[]): number {
+  const ends: number[] = [];
+  for (const { from } of moves.toSorted((one, other) => one.to.offset - other.to.offset)) {
+    let best = -1;
+    for (const [run, end] of ends.entries()) {
+      if (end < from.offset && (best < 0 || end > (ends[best] ?? -1))) best = run;
+    }
+    if (best < 0) ends.push(from.offset);
+    else ends[best] = from.offset;
+  }
+  return ends.length;
 }
 
 function assertNone(problems: readonly string[]): void {

@@ -1,8 +1,8 @@
-import type { TestContext } from 'node:test';
 import { committedOffsets, createTopic, produceAll, topicNames, type RecordToProduce } from '../cluster/client.ts';
 import { Ledger } from './ledger.ts';
 import { Sidecar, sidecarHome } from './sidecar.ts';
 import type { Settings, SidecarHome } from './sidecar-home.ts';
+import type { Scope } from './scope.ts';
 import { specText, uniqueName, withIds } from './spec.ts';
 
 export interface RigOptions {
@@ -34,9 +34,9 @@ export class Rig {
   }
 
   /** The input is full and the spec written; nothing runs yet. */
-  static async create(t: TestContext, bootstrap: string, options: RigOptions): Promise<Rig> {
+  static async create(scope: Scope, bootstrap: string, options: RigOptions): Promise<Rig> {
     const { records, spec, settings = {}, partitions = 1 } = options;
-    const rig = new Rig(bootstrap, uniqueName('rig'), sidecarHome(t, bootstrap, settings), settings);
+    const rig = new Rig(bootstrap, uniqueName('rig'), sidecarHome(scope, bootstrap, settings), settings);
     await createTopic(bootstrap, rig.name, partitions);
     if (records.length > 0) await rig.produce(records);
     rig.deploy(spec);
@@ -49,6 +49,11 @@ export class Rig {
     this.#produced += records.length;
   }
 
+  /** The output and dead-letter topics, before the sidecar would. */
+  async createTopics(partitions: number): Promise<void> {
+    for (const topic of [this.out, this.dlq]) await createTopic(this.#bootstrap, topic, partitions);
+  }
+
   /** Those of the topics that exist. */
   async existing(topics: readonly string[]): Promise<string[]> {
     const known = new Set(await topicNames(this.#bootstrap));
@@ -56,8 +61,8 @@ export class Rig {
   }
 
   /** Another home with the same spec: a second sidecar in the same group. */
-  twin(t: TestContext): SidecarHome {
-    const home = sidecarHome(t, this.#bootstrap, this.#settings);
+  twin(scope: Scope): SidecarHome {
+    const home = sidecarHome(scope, this.#bootstrap, this.#settings);
     home.writeSpec('spec.yaml', this.#specText);
     return home;
   }

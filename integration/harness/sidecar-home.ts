@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { guardFolder } from '../cluster/guard.ts';
 
+/** Which of the two adapters the sidecars of a run use; unset: whichever a sidecar takes by itself. */
+export const TRANSPORT_VARIABLE = 'STREAMLINE_TEST_TRANSPORT';
+
 const ROOT = dirname(dirname(import.meta.dirname));
 const MODULES = join(ROOT, 'modules', 'transforms');
 const HOSTILE_MODULES = join(ROOT, 'integration', 'guests', 'modules');
@@ -36,7 +39,7 @@ export class SidecarHome {
     cpSync(MODULES, join(this.modules, 'transforms'), { recursive: true });
     cpSync(HOSTILE_MODULES, join(this.modules, 'hostile'), { recursive: true });
     const config = {
-      kafka: { 'bootstrap.servers': bootstrap, ...settings.kafka },
+      kafka: { 'bootstrap.servers': bootstrap, ...transportOfRun(), ...settings.kafka },
       topics: { create: true, ...settings.topics },
       paths: { specs: 'specs', modules: 'modules', cache: 'cache' },
       http: { port: 0 },
@@ -63,4 +66,9 @@ export class SidecarHome {
   async remove(): Promise<void> {
     await this.#release();
   }
+}
+
+function transportOfRun(): { transport?: string } {
+  const transport = process.env[TRANSPORT_VARIABLE] ?? '';
+  return transport === '' ? {} : { transport };
 }

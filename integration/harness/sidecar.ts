@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
 import { eventually } from '../cluster/client.ts';
 import { MetricSample } from './metric-sample.ts';
+import type { Scope } from './scope.ts';
 import { SidecarHome, type Settings } from './sidecar-home.ts';
 import { builtProgram } from '../../scripts/built.ts';
 
@@ -41,18 +41,18 @@ export interface SidecarSpecs extends Settings {
 
 /** A home with these specs and a sidecar that is ready in it; both are gone when the test is over. */
 export async function startSidecar(
-  t: TestContext,
+  scope: Scope,
   bootstrap: string,
   { specs, ...settings }: SidecarSpecs,
 ): Promise<Sidecar> {
-  const home = sidecarHome(t, bootstrap, settings);
+  const home = sidecarHome(scope, bootstrap, settings);
   for (const [file, text] of Object.entries(specs)) home.writeSpec(file, text);
   return Sidecar.start(home);
 }
 
-export function sidecarHome(t: TestContext, bootstrap: string, settings: Settings = {}): SidecarHome {
+export function sidecarHome(scope: Scope, bootstrap: string, settings: Settings = {}): SidecarHome {
   const home = new SidecarHome(bootstrap, settings);
-  t.after(() => home.remove());
+  scope.after(() => home.remove());
   return home;
 }
 
@@ -209,14 +209,45 @@ export class Sidecar {
     return performance.now() - start;
   }
 
-  /** kill -9, at once. */
+  /** kill -9, at once. One that was killed before is gone already. */
   killNow(): void {
-    process.kill(this.pid, 'SIGKILL');
+    try {
+      process.kill(this.pid, 'SIGKILL');
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown;
+    }
   }
 
   async kill(): Promise<void> {
     this.killNow();
-    assert.equal((await this.#exitWithin(STOP_MS_MAX)).signal, 'SIGKILL');
+    await this.dies();
+  }
+
+  /** Waits for its end by SIGKILL, from whomever. */
+  async dies(timeoutMs = STOP_MS_MAX): Promise<void> {
+    assert.equal((await this.#exitWithin(timeoutMs)).signal, 'SIGKILL');
+  }
+
+  /** Holds it where it is, until `thaw`: to the cluster it is gone, it knows nothing of that. */
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  /** The partitions it has, as it says itself. */
+  get partitions(): ReadonlySet<number> {
+    const held = new Set<number>();
+    for (const { msg, partitions } of this.log) {
+      const named = Array.isArray(partitions) ? partitions.map(Number) : [];
+      if (msg === 'partitions assigned') for (const partition of named) held.add(partition);
+      if (msg === 'partitions revoked' || msg === 'partitions lost') for (const one of named) held.delete(one);
+      // A transform that is taken down leaves its group without a word on each partition.
+      if (msg === 'transform will be restarted' || msg === 'transform failed') held.clear();
+    }
+    return held;
   }
 
   /** Polls a condition; fails at once when the process is gone, and shows what it said last. */
