@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- engine|e2e [--json FILE] [--quick] [--rounds N] [--records N]`: the figures of bench/README.md, measured on
+ * `npm run bench -- engine|e2e|bridge [--json FILE] [--quick] [--rounds N] [--records N]`: the figures of bench/README.md, measured on
  * this machine. Nothing here decides whether a test passes.
  */
 import { spawn } from 'node:child_process';
@@ -8,13 +8,13 @@ import { ClusterUnavailable } from '../integration/cluster/cluster.ts';
 import { NODE_ARGUMENTS } from '../src/catalog/compilation-mode.ts';
 import { printTable, say, writeRows, type Row } from './rows.ts';
 
-const USAGE = `usage: npm run bench -- engine|e2e [options]
+const USAGE = `usage: npm run bench -- engine|e2e|bridge [options]
   --json FILE    write the rows {"name", "value", "unit"}
   --quick        a smoke run: everything once and short, the figures mean little
-  --rounds N     interleaved rounds of each measurement (engine 5, e2e 3)
-  --records N    e2e: records copied in a round (1,000,000); memory is watched over five times as many
-  --only A,B     e2e: some of copies, latency, memory; engine: some of guests, metering, spin, neighbour, threads
-  --profile DIR  e2e: write a CPU profile of each sidecar's main thread; costs throughput`;
+  --rounds N     interleaved rounds of each measurement (engine 5, the others 3)
+  --records N    e2e, bridge: records copied in a round (1,000,000); memory is watched over five times as many
+  --only A,B     e2e, bridge: some of copies, latency, memory; engine: some of guests, metering, spin, neighbour, threads
+  --profile DIR  e2e, bridge: write a CPU profile of each sidecar's main thread; costs throughput`;
 
 export interface BenchOptions {
   readonly quick: boolean;
@@ -33,15 +33,24 @@ function positive(name: string, text: string | undefined): number | undefined {
   return value;
 }
 
-function parse(argv: readonly string[]): { suite: string; json: string | undefined; options: BenchOptions } {
+type Suite = (options: BenchOptions) => Promise<Row[]>;
+
+const SUITES: Readonly<Record<string, Suite>> = {
+  engine: async (options) => (await import('./engine/engine-bench.ts')).engineBench(options),
+  e2e: async (options) => (await import('./e2e/e2e-bench.ts')).e2eBench(options),
+  bridge: async (options) => (await import('./bridge/bridge-bench.ts')).bridgeBench(options),
+};
+
+function parse(argv: readonly string[]): { suite: Suite; json: string | undefined; options: BenchOptions } {
   const text = { type: 'string' } as const;
   const { values, positionals } = parseArgs({
     args: [...argv],
     options: { json: text, rounds: text, records: text, only: text, profile: text, quick: { type: 'boolean' } },
     allowPositionals: true,
   });
-  const [suite = '', ...more] = positionals;
-  if ((suite !== 'engine' && suite !== 'e2e') || more.length > 0) throw new UsageError('which benchmark?');
+  const [name = '', ...more] = positionals;
+  const suite = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined;
+  if (suite === undefined || more.length > 0) throw new UsageError('which benchmark?');
   const options = {
     quick: values.quick === true,
     rounds: positive('rounds', values.rounds),
@@ -63,10 +72,7 @@ async function run(): Promise<number> {
   const { suite, json, options } = parsed;
   let rows: Row[];
   try {
-    rows =
-      suite === 'engine'
-        ? await (await import('./engine/engine-bench.ts')).engineBench(options)
-        : await (await import('./e2e/e2e-bench.ts')).e2eBench(options);
+    rows = await suite(options);
   } catch (error) {
     if (!(error instanceof ClusterUnavailable)) throw error;
     process.stderr.write(`no cluster to measure on: ${error.message}\n`);

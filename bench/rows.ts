@@ -33,6 +33,19 @@ const GOALS: readonly Goal[] = [
   goal('e2e.mask.to_bare_loop', 'at_least', 0.7),
   goal('e2e.p99_ms_at_5k', 'at_most', 25),
   goal('e2e.rss_mb', 'at_most', 350),
+  goal('bridge.pass_through.to_bare_loop', 'at_least', 4),
+  goal('bridge.pass_through.to_connect_copy', 'at_least', 1.3),
+  goal('bridge.pass_through.to_c_loop', 'at_least', 0.5),
+  goal('bridge.pass_through.cpu_s_per_million', 'at_most', 2.5),
+  goal('bridge.pass_through.cpu_to_connect_copy', 'at_most', 1),
+  goal('bridge.mask.to_connect_mask', 'at_least', 1.5),
+  goal('bridge.mask.cpu_s_per_million', 'at_most', 3),
+  goal('bridge.mask.cpu_to_connect_mask', 'at_most', 0.5),
+  goal('bridge.exactly_once.to_pass_through', 'at_least', 0.85),
+  goal('bridge.p99_ms_at_5k', 'at_most', 12),
+  goal('bridge.p999_ms_at_5k', 'at_most', 25),
+  goal('bridge.event_loop_p99_ms', 'at_most', 20),
+  goal('bridge.rss_mb', 'at_most', 300),
 ];
 
 export function say(line: string): void {
@@ -57,7 +70,7 @@ export function printTable(rows: readonly Row[]): void {
   const width = Math.max(...rows.map(({ name }) => name.length));
   say('');
   for (const row of rows) {
-    say(`${row.name.padEnd(width)}  ${shown(row.value).padStart(12)} ${row.unit.padEnd(14)}${verdict(row)}`.trimEnd());
+    say(`${row.name.padEnd(width)}  ${shown(row.value).padStart(12)} ${row.unit.padEnd(16)}${verdict(row)}`.trimEnd());
   }
 }
 

@@ -1,5 +1,5 @@
-import type { ListOffsetsResult } from '@confluentinc/kafka-javascript/types/rdkafka.d.ts';
-import { createTopic } from '../../integration/cluster/client.ts';
+import type { GroupResults, ListOffsetsResult } from '@confluentinc/kafka-javascript/types/rdkafka.d.ts';
+import { createTopic, eventually } from '../../integration/cluster/client.ts';
 import { RdKafka } from '../../src/kafka/client.ts';
 
 const REQUEST_MS_MAX = 20_000;
@@ -41,10 +41,11 @@ export class TopicClient {
 
   /**
    * Returns once other clients see its leaders: this one, asked too early, would remember for half a minute that there is no such
-   * topic.
+   * topic. And once the leaders know that they are: a busy broker's do not for a moment.
    */
-  create(topic: string, partitions: number): Promise<void> {
-    return createTopic(this.#bootstrap, topic, partitions, TOPIC_CONFIG);
+  async create(topic: string, partitions: number): Promise<void> {
+    await createTopic(this.#bootstrap, topic, partitions, TOPIC_CONFIG);
+    await eventually(() => this.endOffset(topic, partitions));
   }
 
   async delete(topic: string): Promise<void> {
@@ -62,6 +63,17 @@ export class TopicClient {
       if (offset < 0) throw new Error(`no end offset of ${topic}: ${error?.message ?? 'unknown'}`);
       return sum + offset;
     }, 0);
+  }
+
+  /** Records of the topic that the group is done with: its committed offsets, summed. */
+  async committedOffset(groupId: string, topic: string, partitions: number): Promise<number> {
+    const wanted = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+    const [group] = await promise<readonly GroupResults[]>((done) =>
+      this.#admin.listConsumerGroupOffsets([{ groupId, partitions: wanted }], { timeout: REQUEST_MS_MAX }, done),
+    );
+    if (group === undefined || group.error !== undefined)
+      throw new Error(`no committed offsets of ${groupId}: ${group?.error?.message ?? 'no answer'}`);
+    return group.partitions.reduce((sum, { offset }) => sum + Math.max(0, offset), 0);
   }
 
   close(): void {

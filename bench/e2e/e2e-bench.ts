@@ -1,79 +1,61 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startCluster } from '../../testcontainers.config.ts';
+import { chooseTransport } from '../../src/kafka/transport.ts';
 import type { BenchOptions } from '../main.ts';
-import { say, shown, type Row } from '../rows.ts';
-import { TopicClient } from './client.ts';
-import { copyFigures } from './copies.ts';
-import { feed } from './input.ts';
-import { latencyFigures } from './latency.ts';
-import { memoryFigures } from './memory.ts';
+import { say, type Row } from '../rows.ts';
+import { BARE_LOOP, connectContestants, sidecarContestant, type Contestant } from './contestant.ts';
+import { copyRounds, rateRows, ratioRow } from './copies.ts';
+import { MASK_CONFIG } from './input.ts';
+import { latencyFigures, latencySeconds } from './latency.ts';
+import { loadFigures, memoryRows, type LoadTransform } from './load.ts';
+import { fillInput, onCluster, type BenchContext } from './on-cluster.ts';
 
-const PARTITIONS = 4;
-const RECORDS = 1_000_000;
-const RECORDS_QUICK = 20_000;
-const ROUNDS = 3;
 /** Records through three transforms together, relative to those of one copy. */
 const MEMORY_FACTOR = 5;
-const MEMORY_TRANSFORMS = 3;
 
-/** What every measurement of a run shares. */
-export interface E2eContext {
-  readonly bootstrap: string;
-  /** In the names of everything a run makes: a cluster may have seen one before. */
-  readonly id: string;
-  readonly topics: TopicClient;
-  readonly input: string;
-  readonly partitions: number;
-  /** In the input topic. */
-  readonly records: number;
-  /** For files of this run; gone after it. */
-  readonly folder: string;
-  readonly profileDir: string | undefined;
+const ENRICH_CONFIG = {
+  lookups: [{ field: 'type', table: 'types', as: 'type_info' }],
+  tables: { types: { login: { rank: 1 }, logout: { rank: 2 }, signup: { rank: 3 }, purchase: { rank: 4 } } },
+};
+
+const TRANSFORMS: readonly LoadTransform[] = [
+  { name: 'pass', module: 'pass_through.wasm' },
+  { name: 'mask', module: 'mask_pii.wasm', config: MASK_CONFIG },
+  { name: 'enrich', module: 'enrich.wasm', config: ENRICH_CONFIG },
+];
+
+/** The real sidecar as it is shipped, on a real broker on this machine. */
+export function e2eBench(options: BenchOptions): Promise<Row[]> {
+  const { name, detail } = chooseTransport('auto');
+  say(`e2e: the sidecar as it is shipped; its transport here is ${name} (${detail})`);
+  return onCluster(options, async (context) => {
+    const { records, rounds, provider } = context;
+    const rows: Row[] = [];
+    if (context.wants('copies')) {
+      say(`e2e: copies of ${records} records on ${provider}, ${rounds} rounds`);
+      await fillInput(context, records);
+      rows.push(...(await copyFigures(context)));
+    }
+    if (context.wants('latency')) {
+      say('e2e: latency at 5,000 records/s');
+      rows.push(...(await latencyFigures(context, 'e2e', latencySeconds(options.quick), {})));
+    }
+    if (context.wants('memory')) {
+      const wanted = Math.ceil((records * MEMORY_FACTOR) / TRANSFORMS.length);
+      say(`e2e: memory of ${TRANSFORMS.length} transforms over ${wanted * TRANSFORMS.length} records`);
+      await fillInput(context, wanted);
+      rows.push(...memoryRows('e2e', await loadFigures(context, TRANSFORMS, {})));
+    }
+    return rows;
+  });
 }
 
-/** The real sidecar on a real broker on this machine. */
-export async function e2eBench(options: BenchOptions): Promise<Row[]> {
-  const records = options.records ?? (options.quick ? RECORDS_QUICK : RECORDS);
-  const rounds = options.rounds ?? (options.quick ? 1 : ROUNDS);
-  const wants = (part: string): boolean => options.only === undefined || options.only.has(part);
-  say('e2e: starting a broker');
-  const cluster = await startCluster();
-  const folder = mkdtempSync(join(tmpdir(), 'streamline-bench-'));
-  const { bootstrap } = cluster;
-  const id = String(process.pid);
-  const input = `bench-input-${id}`;
-  const topics = new TopicClient(bootstrap);
-  const { profileDir } = options;
-  const context = { bootstrap, id, topics, input, partitions: PARTITIONS, records, folder, profileDir };
-  const rows: Row[] = [];
-  try {
-    await topics.create(input, PARTITIONS);
-    if (wants('copies')) {
-      say(`e2e: copies of ${records} records on ${cluster.provider}, ${rounds} rounds`);
-      const began = performance.now();
-      await feed(bootstrap, input, records);
-      say(`  input written in ${shown((performance.now() - began) / 1000)} s`);
-      rows.push(...(await copyFigures(context, rounds)));
-    }
-    if (wants('latency')) {
-      say('e2e: latency at 5,000 records/s');
-      rows.push(
-        ...(await latencyFigures(context, options.quick ? { warmUp: 1, measured: 2 } : { warmUp: 5, measured: 20 })),
-      );
-    }
-    if (wants('memory')) {
-      const wanted = Math.ceil((records * MEMORY_FACTOR) / MEMORY_TRANSFORMS);
-      say(`e2e: memory of ${MEMORY_TRANSFORMS} transforms over ${wanted * MEMORY_TRANSFORMS} records`);
-      await feed(bootstrap, input, wanted - (wants('copies') ? records : 0));
-      rows.push(...(await memoryFigures(context, wanted)));
-    }
-    await topics.delete(input);
-  } finally {
-    topics.close();
-    await cluster.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
-  return rows;
+async function copyFigures(context: BenchContext): Promise<Row[]> {
+  const contestants: Contestant[] = [
+    BARE_LOOP,
+    sidecarContestant('pass_through', { module: 'pass_through.wasm' }),
+    sidecarContestant('mask', { module: 'mask_pii.wasm', config: MASK_CONFIG }),
+    ...(await connectContestants(context)).filter(({ name }) => name === 'connect_copy'),
+  ];
+  const rates = await copyRounds(context, contestants);
+  const ratios = ['pass_through', 'mask', 'connect_copy'].flatMap((name) => ratioRow('e2e', rates, name, 'bare_loop'));
+  return [...rateRows('e2e', rates), ...ratios];
 }

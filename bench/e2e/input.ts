@@ -12,6 +12,9 @@ const QUEUE_BYTES_MAX = 128 * 1024 * 1024;
 const FLUSH_MS_MAX = 60_000;
 const RECORD_BYTES_MAX = 1_000_000;
 
+/** Fields of every record that the masking contestants mask. */
+export const MASK_CONFIG = { fields_to_mask: ['email', 'phone', 'ssn'] };
+
 export interface InputRecord {
   readonly key: Buffer;
   readonly value: Buffer;
@@ -34,7 +37,7 @@ export function inputRecords(count = DISTINCT_RECORDS): InputRecord[] {
   return Array.from({ length: count }, (_, i) => inputRecord(pick, i));
 }
 
-export interface BenchProducer {
+interface BenchProducer {
   readonly native: NativeProducer;
   /** Serves the client's events; call it when its queue is full. */
   poll(): void;
@@ -43,7 +46,7 @@ export interface BenchProducer {
 }
 
 /** A producer set as the sidecar's is. */
-export async function openProducer(bootstrap: string): Promise<BenchProducer> {
+async function openProducer(bootstrap: string): Promise<BenchProducer> {
   const identity = { kafka: { 'bootstrap.servers': bootstrap }, clientId: 'bench-feed' };
   const limits = {
     recordBytesMax: RECORD_BYTES_MAX,

@@ -10,21 +10,26 @@ export interface BenchSpec {
   readonly name: string;
   readonly module: string;
   readonly config?: Readonly<Record<string, unknown>>;
+  readonly payload?: 'value';
+  readonly delivery?: 'exactly_once';
   readonly output: string;
 }
+
+/** What stands under `kafka:` besides the cluster's address. */
+export type KafkaSettings = Readonly<Record<string, string | number>>;
 
 export interface SidecarSetUp {
   readonly bootstrap: string;
   readonly input: string;
-  readonly start: 'earliest' | 'latest';
   readonly specs: readonly BenchSpec[];
   /** Different for each run, so that each reads the input from its beginning. */
   readonly run: string;
   /** Where this run's files go. */
   readonly folder: string;
   readonly profileDir: string | undefined;
-  readonly kafka?: Readonly<Record<string, string | number>>;
-  readonly limits?: Readonly<Record<string, number>>;
+  readonly kafka: KafkaSettings;
+  /** Any that is free unless given. */
+  readonly httpPort?: number;
 }
 
 let built: readonly string[] | undefined;
@@ -39,14 +44,14 @@ function sidecarProgram(): readonly string[] {
 export function startSidecar(setUp: SidecarSetUp): Subject {
   const specs = join(setUp.folder, setUp.run, 'specs');
   mkdirSync(specs, { recursive: true });
-  for (const { name, module, config, output } of setUp.specs) {
+  for (const { name, module, output, ...more } of setUp.specs) {
     const spec = {
       name: `${name}-${setUp.run}`,
       input_topic: setUp.input,
       output_topic: output,
       wasm_module: `transforms/${module}`,
-      ...(config === undefined ? {} : { config }),
-      input: { start: setUp.start },
+      ...more,
+      input: { start: 'earliest' },
     };
     writeFileSync(join(specs, `${name}.yaml`), stringify(spec));
   }
@@ -54,8 +59,7 @@ export function startSidecar(setUp: SidecarSetUp): Subject {
     kafka: { 'bootstrap.servers': setUp.bootstrap, ...setUp.kafka },
     topics: { create: true },
     paths: { specs, modules: join(root, 'modules'), cache: join(setUp.folder, 'cache') },
-    http: { port: 0 },
-    limits: setUp.limits ?? {},
+    http: { port: setUp.httpPort ?? 0 },
     log_level: 'warn',
   };
   const file = join(setUp.folder, setUp.run, 'sidecar.yaml');
