@@ -123,24 +123,18 @@ SL_EXPORT("transform") uint32_t transform(const uint8_t *in, uint32_t len, uint8
   if (!sl_read(in, len, &record)) return SL_FAILED;
   sl_text found[LOOKUPS_MAX];
   for (uint32_t i = 0; i < lookups_count; i++) found[i] = SL_TEXT("null");
-  sl_json json;
-  sl_json_begin(&json, record.value, record.value_len);
-  if (sl_next(&json) != SL_OBJECT) return SL_FAILED;
   bool empty = true;
-  sl_token token;
-  while ((token = sl_next(&json)) == SL_KEY) {
-    sl_text key = json.text, raw;
-    sl_token kind = sl_value(&json, &raw);
-    if (kind == SL_ERROR) return SL_FAILED;
+  sl_object object;
+  sl_object_begin(&object, record.value, record.value_len);
+  while (sl_field(&object)) {
     empty = false;
     for (uint32_t i = 0; i < lookups_count; i++) {
-      if (sl_is(key, lookups[i].field)) found[i] = find(lookups[i].table, kind, json.text);
+      if (sl_is(object.key, lookups[i].field)) found[i] = find(lookups[i].table, object.kind, object.text);
     }
   }
-  const uint8_t *brace = json.text.at;
-  if (token != SL_OBJECT_END || sl_next(&json) != SL_END) return SL_FAILED;
+  if (object.brace == NULL) return SL_FAILED;
   sl_writer writer = sl_write(out, &record);
-  sl_put(&writer, record.value, (uint32_t)(brace - record.value));
+  sl_put(&writer, record.value, (uint32_t)(object.brace - record.value));
   for (uint32_t i = 0; i < lookups_count; i++) {
     sl_put_text(&writer, empty && i == 0 ? SL_TEXT("\"") : SL_TEXT(",\""));
     sl_put_text(&writer, lookups[i].as);

@@ -71,18 +71,14 @@ typedef struct {
 /** Finds both fields (the last of a name counts); false when the value is no JSON object. */
 static bool fields_of(const sl_record *record, field *delay, field *distance) {
   *delay = *distance = (field){.kind = SL_NULL};
-  sl_json json;
-  sl_json_begin(&json, record->value, record->value_len);
-  if (sl_next(&json) != SL_OBJECT) return false;
-  sl_token token;
-  while ((token = sl_next(&json)) == SL_KEY) {
-    field one = {.key = json.text};
-    one.kind = sl_value(&json, &one.raw);
-    if (one.kind == SL_ERROR) return false;
+  sl_object object;
+  sl_object_begin(&object, record->value, record->value_len);
+  while (sl_field(&object)) {
+    field one = {object.key, object.raw, object.kind};
     if (sl_is(one.key, SL_TEXT("delay"))) *delay = one;
     else if (sl_is(one.key, SL_TEXT("distance"))) *distance = one;
   }
-  return token == SL_OBJECT_END && sl_next(&json) == SL_END;
+  return object.brace != NULL;
 }
 
 /** What cannot be judged is kept: transform fails it, so that it becomes a dead letter and does not vanish. */

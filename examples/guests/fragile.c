@@ -45,17 +45,12 @@ SL_EXPORT("transform") uint32_t transform(const uint8_t *in, uint32_t len, uint8
   uint8_t *value = writer.next;
   sl_put(&writer, record.value, record.value_len);
   if (writer.full) return SL_FAILED;
-  sl_json json;
-  sl_json_begin(&json, record.value, record.value_len);
-  if (sl_next(&json) != SL_OBJECT) return SL_FAILED;
-  sl_token token;
-  while ((token = sl_next(&json)) == SL_KEY) {
-    sl_text key = json.text, raw;
-    sl_token kind = sl_value(&json, &raw);
-    if (kind == SL_ERROR) return SL_FAILED;
-    if (kind != SL_STRING) continue;
-    if (sl_is(key, SL_TEXT("poison"))) misbehave(json.text);
-    if (sl_is(key, uppercase_field)) uppercase(value + (json.text.at - record.value), json.text.len);
+  sl_object object;
+  sl_object_begin(&object, record.value, record.value_len);
+  while (sl_field(&object)) {
+    if (object.kind != SL_STRING) continue;
+    if (sl_is(object.key, SL_TEXT("poison"))) misbehave(object.text);
+    if (sl_is(object.key, uppercase_field)) uppercase(value + (object.text.at - record.value), object.text.len);
   }
-  return token == SL_OBJECT_END && sl_next(&json) == SL_END ? sl_written(&writer) : SL_FAILED;
+  return object.brace == NULL ? SL_FAILED : sl_written(&writer);
 }

@@ -105,21 +105,16 @@ SL_EXPORT("transform") uint32_t transform(const uint8_t *in, uint32_t len, uint8
   sl_text raws[FIELDS] = {0};
   sl_token tokens[FIELDS];
   for (uint32_t i = 0; i < FIELDS; i++) tokens[i] = SL_NULL;
-  sl_json json;
-  sl_json_begin(&json, record.value, record.value_len);
-  if (sl_next(&json) != SL_OBJECT) return SL_FAILED;
-  sl_token token;
-  while ((token = sl_next(&json)) == SL_KEY) {
-    sl_text key = json.text, raw;
-    sl_token kind = sl_value(&json, &raw);
-    if (kind == SL_ERROR) return SL_FAILED;
+  sl_object object;
+  sl_object_begin(&object, record.value, record.value_len);
+  while (sl_field(&object)) {
     for (uint32_t i = 0; i < FIELDS; i++) {
-      if (!sl_is(key, fields[i].from)) continue;
-      tokens[i] = kind;
-      raws[i] = raw;
+      if (!sl_is(object.key, fields[i].from)) continue;
+      tokens[i] = object.kind;
+      raws[i] = object.raw;
     }
   }
-  if (token != SL_OBJECT_END || sl_next(&json) != SL_END) return SL_FAILED;
+  if (object.brace == NULL) return SL_FAILED;
   sl_writer writer = sl_write(out, &record);
   for (uint32_t i = 0; i < FIELDS; i++) {
     sl_put_text(&writer, i == 0 ? SL_TEXT("{\"") : SL_TEXT(",\""));

@@ -40,24 +40,19 @@ SL_EXPORT("init") uint32_t init(const uint8_t *in, uint32_t len) {
 static uint32_t topic_of(const uint8_t *in, uint32_t len, uint8_t topic[TOPIC_BYTES_MAX]) {
   sl_record record;
   if (!sl_read(in, len, &record)) return 0;
-  sl_json json;
-  sl_json_begin(&json, record.value, record.value_len);
-  if (sl_next(&json) != SL_OBJECT) return 0;
   uint32_t topic_len = 0;
-  sl_token token;
-  while ((token = sl_next(&json)) == SL_KEY) {
-    bool here = sl_is(json.text, route_field);
-    sl_text raw;
-    sl_token kind = sl_value(&json, &raw);
-    if (kind == SL_ERROR) return 0;
-    if (!here) continue;
+  sl_object object;
+  sl_object_begin(&object, record.value, record.value_len);
+  while (sl_field(&object)) {
+    if (!sl_is(object.key, route_field)) continue;
     topic_len = 0;
+    sl_token kind = object.kind;
     if (kind != SL_STRING && kind != SL_NUMBER && kind != SL_TRUE && kind != SL_FALSE) continue;
-    uint32_t value_len = sl_decode(json.text, topic + topic_prefix.len, TOPIC_BYTES_MAX - topic_prefix.len);
+    uint32_t value_len = sl_decode(object.text, topic + topic_prefix.len, TOPIC_BYTES_MAX - topic_prefix.len);
     if (value_len == 0 || value_len == SL_FAILED) continue;
     topic_len = topic_prefix.len + value_len;
   }
-  if (token != SL_OBJECT_END || sl_next(&json) != SL_END) return 0;
+  if (object.brace == NULL) return 0;
   for (uint32_t i = topic_prefix.len; i < topic_len; i++) {
     if (!is_topic_byte(topic[i])) topic[i] = '-';
   }

@@ -391,6 +391,42 @@ static sl_token sl_value(sl_json *json, sl_text *raw) {
   return first;
 }
 
+/**
+ * The fields of a text that is one JSON object:
+ *
+ *   sl_object_begin(&object, at, len);
+ *   while (sl_field(&object)) …
+ *   if (object.brace == NULL) … it was none, or not only one
+ */
+typedef struct {
+  sl_json json;
+  sl_text key;
+  /* The value's first token, its text when it is a scalar, and its bytes as they stand. */
+  sl_token kind;
+  sl_text text, raw;
+  /* The closing one, known when sl_field has returned false. */
+  const uint8_t *brace;
+} sl_object;
+
+static inline void sl_object_begin(sl_object *object, const uint8_t *at, uint32_t len) {
+  object->brace = NULL;
+  sl_json_begin(&object->json, at, len);
+  if (sl_next(&object->json) != SL_OBJECT) sl_fail(&object->json);
+}
+
+/** The next field; false after the last, and where the text goes wrong. */
+static inline bool sl_field(sl_object *object) {
+  sl_token token = sl_next(&object->json);
+  object->key = object->json.text;
+  if (token == SL_KEY) {
+    object->kind = sl_value(&object->json, &object->raw);
+    object->text = object->json.text;
+    return object->kind != SL_ERROR;
+  }
+  if (token == SL_OBJECT_END && sl_next(&object->json) == SL_END) object->brace = object->key.at;
+  return false;
+}
+
 /** A whole number without sign, fraction or exponent, ≤ max. */
 static bool sl_uint(sl_text text, uint32_t max, uint32_t *into) {
   uint64_t n = 0;
