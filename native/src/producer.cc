@@ -189,8 +189,8 @@ napi_value Producer::js_new(napi_env env, napi_callback_info info) {
 napi_value Producer::js_produce(napi_env env, napi_callback_info info) {
   static const char* const usage =
       "produce(batch: Uint8Array, results: Uint8Array, ranges: Uint32Array, topics: string[], defaultTopic: string | undefined, "
-      "inputTimestamp: boolean, ended: Int32Array), on shared memory";
-  Arguments<7> arguments(env, info);
+      "inputTimestamp: boolean, ended: Int32Array, stampName?: string, stampValue?: string), on shared memory";
+  Arguments<9> arguments(env, info);
   auto* self = static_cast<Producer*>(of(env, arguments.self));
   if (self == nullptr) return nullptr;
   auto job = std::make_shared<Job>();
@@ -202,7 +202,8 @@ napi_value Producer::js_produce(napi_env env, napi_callback_info info) {
       !did(napi_get_array_length(env, arguments[3], &topic_count)) ||
       (!is_nullish(env, arguments[4]) && !as_string(env, arguments[4], &job->default_topic)) ||
       !as_bool(env, arguments[5], &job->input_timestamp) || !as_int32s(env, arguments[6], &ended) || ended.length == 0 ||
-      !is_shared(env, arguments[6]))
+      !is_shared(env, arguments[6]) || (!is_nullish(env, arguments[7]) && !as_string(env, arguments[7], &job->stamp_name)) ||
+      (!is_nullish(env, arguments[8]) && !as_string(env, arguments[8], &job->stamp_value)))
     return throw_type(env, usage);
   for (uint32_t i = 0; i < topic_count; i += 1) {
     napi_value name;
@@ -373,7 +374,8 @@ Producer::Sent Producer::send(Job* job, size_t* budget) {
         if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
           job->outstanding += 1;
           outstanding_ += 1;
-          burst_bytes_ += output.key.length + output.value.length + output.headers.length;
+          burst_bytes_ += output.key.length + output.value.length + output.headers.length + job->stamp_name.size() +
+                          job->stamp_value.size();
         } else {
           job->failures.push_back({output.record_index, code, false});
         }
@@ -391,7 +393,7 @@ rd_kafka_resp_err_t Producer::send_one(Job* job, const Output& output) {
   rd_kafka_topic_t* to = topic(job, output.topic);
   if (to == nullptr) return RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
   rd_kafka_headers_t* headers = nullptr;
-  if (output.headers.length > 0) {
+  if (output.headers.length > 0 || !job->stamp_name.empty()) {
     headers = rd_kafka_headers_new(8);
     HeaderCursor cursor(output.headers);
     Part name;
@@ -403,6 +405,9 @@ rd_kafka_resp_err_t Producer::send_one(Job* job, const Output& output) {
       rd_kafka_headers_destroy(headers);
       return RD_KAFKA_RESP_ERR__BAD_MSG;
     }
+    if (!job->stamp_name.empty())
+      rd_kafka_header_add(headers, job->stamp_name.data(), static_cast<ssize_t>(job->stamp_name.size()),
+                          job->stamp_value.data(), static_cast<ssize_t>(job->stamp_value.size()));
   }
   // 0 means now; what is not after 1970 can't be carried over.
   const bool carried = job->input_timestamp && output.timestamp_ms > 0 && output.timestamp_ms <= kWholeMost;

@@ -47,6 +47,9 @@ class Producer : public Client {
     std::vector<std::string> topics;
     std::string default_topic;
     bool input_timestamp;
+    // A header behind the output's own; no name, none.
+    std::string stamp_name;
+    std::string stamp_value;
     const int32_t* ended;  // I5: not 0 once the assignment is over
 
     BatchView view;

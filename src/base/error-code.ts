@@ -16,6 +16,8 @@ const record: CodeFacts = { origin: 'record', retriable: false, httpStatus: 500,
 const spec: CodeFacts = { origin: 'spec', retriable: false, httpStatus: 422, exitCode: 2 };
 const broker: CodeFacts = { origin: 'broker', retriable: true, httpStatus: 503, exitCode: 3 };
 const brokerFinal: CodeFacts = { origin: 'broker', retriable: false, httpStatus: 409, exitCode: 1 };
+const missing: CodeFacts = { ...spec, httpStatus: 404 };
+const conflict: CodeFacts = { ...spec, httpStatus: 409, exitCode: 1 };
 const bug: CodeFacts = { origin: 'bug', retriable: false, httpStatus: 500, exitCode: 1 };
 
 /** Every error code there is, with what follows from it. The order is part of the packed layout: append only. */
@@ -95,6 +97,30 @@ export const ERROR_CODES = {
   'broker.fenced': broker,
   // A consumer that silently gets nothing: a new one does.
   'broker.stalled': broker,
+  // What was asked of a running sidecar, by the API or the command line.
+  'transform.not_found': missing,
+  'transform.exists': conflict,
+  'transform.not_stopped': conflict,
+  'transform.disabled': conflict,
+  'spec.read_only': conflict,
+  'module.not_found': missing,
+  'module.in_use': conflict,
+  'module.read_only': conflict,
+  'state.read_only': conflict,
+  'offsets.invalid': { ...spec, httpStatus: 400 },
+  'request.invalid': { ...spec, httpStatus: 400 },
+  'request.unauthorized': { ...spec, httpStatus: 401, exitCode: 1 },
+  'request.forbidden': { ...spec, httpStatus: 403, exitCode: 1 },
+  'request.not_found': missing,
+  'request.method': { ...spec, httpStatus: 405 },
+  'request.timeout': { ...spec, httpStatus: 408, exitCode: 1 },
+  'request.too_large': { ...spec, httpStatus: 413 },
+  'request.media_type': { ...spec, httpStatus: 415 },
+  'request.too_many': { ...spec, retriable: true, httpStatus: 429, exitCode: 1 },
+  // The command line: nobody answers there.
+  'sidecar.unreachable': { ...spec, retriable: true, httpStatus: 503, exitCode: 3 },
+  // The command line: waited for in vain.
+  'deploy.timeout': { ...spec, httpStatus: 504, exitCode: 1 },
 } as const satisfies Record<string, CodeFacts>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -55,6 +55,30 @@ export class StreamlineError extends Error {
   }
 }
 
+/** Something refused for one or more reasons: code and message are the first one's, `reasons` has them all. */
+export class RefusedError extends StreamlineError {
+  readonly reasons: readonly StreamlineError[];
+
+  constructor(reasons: readonly [StreamlineError, ...StreamlineError[]]) {
+    const [first, ...rest] = reasons;
+    const others = rest
+      .slice(0, 3)
+      .map(({ message }) => message)
+      .join('; ');
+    const more = rest.length > 0 ? ` (and ${rest.length} more: ${others})` : '';
+    const { place, configPath, suggestion } = first;
+    super(first.code, first.message + more, { place, configPath, suggestion });
+    this.reasons = reasons;
+  }
+
+  override toJSON(): Record<string, unknown> {
+    return {
+      ...super.toJSON(),
+      ...(this.reasons.length > 1 ? { reasons: this.reasons.map((reason) => reason.toJSON()) } : {}),
+    };
+  }
+}
+
 /** Any thrown value as ours: an unknown one is a bug and says so. */
 export function toStreamlineError(thrown: unknown): StreamlineError {
   if (thrown instanceof StreamlineError) return thrown;

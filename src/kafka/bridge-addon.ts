@@ -54,7 +54,8 @@ export interface BridgeProducer extends BridgeClient {
   /**
    * Produces the entries in `ranges` (pairs of start and end) of packed results, in order, unless `ended[0]` is set before. The buffers
    * are the addon's until the answer: undefined, or `[code, record index, code, reported, …]`: of the whole, then of each record that
-   * failed, and whether the cluster said so (1) or librdkafka did not take the record in the first place (0).
+   * failed, and whether the cluster said so (1) or librdkafka did not take the record in the first place (0). A stamp is a header put
+   * behind each output's own.
    */
   produce(
     batch: Uint8Array,
@@ -64,6 +65,8 @@ export interface BridgeProducer extends BridgeClient {
     defaultTopic: string | undefined,
     inputTimestamp: boolean,
     ended: Int32Array,
+    stampName?: string,
+    stampValue?: string,
   ): Promise<readonly number[] | undefined>;
   /** Drops what waits or is under way. */
   purge(): Promise<number>;

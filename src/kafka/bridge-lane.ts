@@ -102,7 +102,7 @@ export class BridgeLane {
 
   /** @returns the records that failed; undefined when the job was rejected */
   async #send(job: Job, ranges: readonly number[]): Promise<Failures | undefined> {
-    const { batch, result, defaultTopic, timestamp, assignment } = job.range;
+    const { batch, result, defaultTopic, timestamp, stamp, assignment } = job.range;
     const answer = await this.#producer.produce(
       new Uint8Array(batch.buffer),
       new Uint8Array(result.buffer),
@@ -111,6 +111,8 @@ export class BridgeLane {
       defaultTopic,
       timestamp === 'input',
       assignment.endedFlag,
+      stamp?.name,
+      stamp?.value,
     );
     if (answer === undefined) return NONE;
     const [whole = 0, ...triples] = answer;

@@ -6,7 +6,10 @@ import { adminConfig, bootstrapOf, consumerConfig, redactor, type ClientIdentity
 import { codeOf, toBrokerError } from './client-error.ts';
 import { RD, RdKafka, promised, type ClientError } from './client.ts';
 import { connectClient, forgetClient, makeClient, type Connecting } from './connection.ts';
+import type { ConsumerGroup } from './consumer-group.ts';
+import { GroupOffsets, type GroupRequests, type PartitionAnswer } from './group-offsets.ts';
 import { ClientLog, type Logger } from './log.ts';
+import type { GroupPartition, OffsetTarget } from './offset-target.ts';
 import { pinStartOffsets, type OffsetClient } from './start-offset.ts';
 
 export interface KafkaAdminOptions extends ClientIdentity {
@@ -26,17 +29,12 @@ interface TopicDescription {
   readonly error?: ClientError;
 }
 
-interface AdminRequests {
+interface AdminRequests extends GroupRequests {
   describeTopics(topics: readonly string[], options: { timeout: number }, done: Done<TopicDescription[]>): void;
   createTopic(
     topic: { topic: string; num_partitions: number; replication_factor: number },
     timeoutMs: number,
     done: (error?: ClientError) => void,
-  ): void;
-  listOffsets(
-    partitions: readonly { topic: string; partition: number; offset: unknown }[],
-    options: { timeout: number },
-    done: Done<{ partition: number; offset: number; error?: ClientError }[]>,
   ): void;
 }
 
@@ -128,11 +126,10 @@ export class KafkaAdmin {
   async endOffsets(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
     const latest = RdKafka.OffsetSpec.LATEST;
     const asked = partitions.map((partition) => ({ topic, partition, offset: latest }));
-    const answers = await this.#request<{ partition: number; offset: number; error?: ClientError }[]>(
-      `cannot read the ends of ${topic}`,
-      (requests, done) => requests.listOffsets(asked, { timeout: this.#timeoutMs }, done),
+    const answers = await this.#request<PartitionAnswer[]>(`cannot read the ends of ${topic}`, (requests, done) =>
+      requests.listOffsets(asked, { timeout: this.#timeoutMs }, done),
     );
-    return new Map(answers.filter(({ offset }) => offset >= 0).map(({ partition, offset }) => [partition, offset]));
+    return new Map(answers.flatMap(({ partition, offset }) => (offset >= 0 ? [[partition, offset]] : [])));
   }
 
   /** Creates a topic; one that exists by now is fine. */
@@ -154,25 +151,90 @@ export class KafkaAdmin {
   }
 
   /** See pinStartOffsets in start-offset.ts. Uses a consumer of its own that never joins. */
-  pinStartOffsets(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void> {
-    return this.#tracked(this.#pin(groupId, topic, partitions, start));
+  async pinStartOffsets(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void> {
+    const numbers = Array.from({ length: partitions }, (_, partition) => partition);
+    const { logger } = this.#options;
+    await this.#withConsumer(groupId, topic, {}, (client) =>
+      pinStartOffsets(client, topic, numbers, start, this.#timeoutMs, logger, this.#clock),
+    );
   }
 
-  async #pin(groupId: string, topic: TopicName, partitions: number, start: StartOffset): Promise<void> {
-    const { kafka, clientId, connectTimeoutMs, logger } = this.#options;
+  /** What a group has committed of a topic, and what there is. */
+  groupOffsets(groupId: string, topic: TopicName, partitions: readonly number[]): Promise<readonly GroupPartition[]> {
+    return this.#groups().read(groupId, topic, partitions);
+  }
+
+  /** Who is in a group, with the partitions of this topic. */
+  describeGroup(groupId: string, topic: TopicName): Promise<ConsumerGroup> {
+    return this.#groups().describe(groupId, topic);
+  }
+
+  /**
+   * Moves the committed offsets of a group without members; else rejects with transform.not_stopped. offsets.invalid: the target is not
+   * in the topic. Where nothing is committed, `shift` counts from `start`.
+   */
+  moveOffsets(
+    groupId: string,
+    topic: TopicName,
+    partitions: readonly number[],
+    target: OffsetTarget,
+    start: StartOffset,
+  ): Promise<readonly GroupPartition[]> {
+    return this.#groups().move(groupId, topic, partitions, target, start);
+  }
+
+  /** Makes a group without members begin at `start`. at_start: by a commit, for it cannot be deleted alone (GroupOffsets.delete). */
+  deleteOffsets(
+    groupId: string,
+    topic: TopicName,
+    partitions: readonly number[],
+    start: StartOffset,
+  ): Promise<'deleted' | 'at_start'> {
+    return this.#groups().delete(groupId, topic, partitions, start);
+  }
+
+  #groups(): GroupOffsets {
+    return new GroupOffsets({
+      hasController: this.#hasController,
+      timeoutMs: this.#timeoutMs,
+      clock: this.#clock,
+      logger: this.#options.logger,
+      request: (doing, work) => this.#asked(doing, work),
+      // What a transaction that is still open has in store for the group is none of our concern: whoever joins waits for its end.
+      withConsumer: (groupId, topic, work) =>
+        this.#withConsumer(groupId, topic, { 'isolation.level': 'read_uncommitted' }, work),
+    });
+  }
+
+  #withConsumer<T>(
+    groupId: string,
+    topic: TopicName,
+    properties: Record<string, unknown>,
+    work: (client: OffsetClient) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(this.#notConnected(`cannot ask about the group ${groupId}`));
+    return this.#tracked(this.#consumerWork(groupId, topic, properties, work));
+  }
+
+  async #consumerWork<T>(
+    groupId: string,
+    topic: TopicName,
+    properties: Record<string, unknown>,
+    work: (client: OffsetClient) => Promise<T>,
+  ): Promise<T> {
+    const { kafka, clientId, connectTimeoutMs } = this.#options;
     const identity = { kafka, clientId: `${clientId}-pin` };
     type Pinner = OffsetClient &
       Parameters<typeof connectClient>[0] & { disconnect(done: () => void): unknown; isConnected(): boolean };
     const client = makeClient(
       kafka,
-      () => new RdKafka.KafkaConsumer(consumerConfig(identity, groupId, {})) as unknown as Pinner,
+      () => new RdKafka.KafkaConsumer(consumerConfig(identity, groupId, properties)) as unknown as Pinner,
     );
     const connecting = connectClient(client, kafka, connectTimeoutMs ?? 10_000, this.#log, topic);
     this.#connecting.add(connecting);
     try {
       await connecting.ready;
-      const numbers = Array.from({ length: partitions }, (_, partition) => partition);
-      await pinStartOffsets(client, topic, numbers, start, this.#timeoutMs, logger, this.#clock);
+      return await work(client);
     } finally {
       await connecting.ended;
       this.#connecting.delete(connecting);
@@ -203,16 +265,22 @@ export class KafkaAdmin {
     );
   }
 
-  async #request<T>(doing: string, call: (requests: AdminRequests, done: Done<T>) => void): Promise<T> {
+  #request<T>(doing: string, call: (requests: AdminRequests, done: Done<T>) => void): Promise<T> {
+    return this.#asked(doing, (requests) => promised<T>((done) => call(requests, done)));
+  }
+
+  async #asked<T>(doing: string, work: (requests: AdminRequests) => Promise<T>): Promise<T> {
     const requests = this.#requests;
-    if (requests === undefined || this.#closed !== undefined) {
-      throw new StreamlineError('broker.client', `${doing}: not connected to ${bootstrapOf(this.#options.kafka)}`);
-    }
+    if (requests === undefined || this.#closed !== undefined) throw this.#notConnected(doing);
     try {
-      return await this.#tracked(promised<T>((done) => call(requests, done)));
+      return await this.#tracked(work(requests));
     } catch (thrown) {
       throw toBrokerError(thrown, 'broker.client', doing);
     }
+  }
+
+  #notConnected(doing: string): StreamlineError {
+    return new StreamlineError('broker.client', `${doing}: not connected to ${bootstrapOf(this.#options.kafka)}`);
   }
 
   /** A close waits for it. */

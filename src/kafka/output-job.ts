@@ -88,6 +88,7 @@ export class RangeJob implements OutputJob {
   readonly #defaultTopic: string | undefined;
   readonly #topics: readonly string[];
   readonly #inputTimestamp: boolean;
+  readonly #stamp: object | undefined;
   readonly #batch: BatchReader;
   readonly #batchBuffer: SharedArrayBuffer;
   readonly #result: ResultReader;
@@ -110,6 +111,7 @@ export class RangeJob implements OutputJob {
     this.#defaultTopic = range.defaultTopic;
     this.#topics = result.topics;
     this.#inputTimestamp = range.timestamp === 'input';
+    this.#stamp = range.stamp === undefined ? undefined : { [range.stamp.name]: range.stamp.value };
     this.#batch = new BatchReader(batch.buffer);
     this.#batchBuffer = batch.buffer;
     this.#result = new ResultReader(result.buffer);
@@ -159,6 +161,7 @@ export class RangeJob implements OutputJob {
           ? undefined
           : clientHeaders(readHeaders(result.bytes, result.view, headersAt, headersLength));
     }
+    if (this.#stamp !== undefined) output.headers = [...(output.headers ?? []), this.#stamp];
     return next;
   }
 }

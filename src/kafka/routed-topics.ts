@@ -51,6 +51,10 @@ export class RoutedTopics implements TopicDirectory {
     this.#clock = options.clock ?? systemClock;
   }
 
+  named(): readonly string[] {
+    return [...this.#present.keys()];
+  }
+
   known(topic: string): 'ok' | 'unknown' {
     const untilMs = this.#present.get(topic);
     return untilMs !== undefined && this.#clock.nowMs() < untilMs ? 'ok' : 'unknown';

@@ -100,25 +100,48 @@ async function uncommitted(
   timeoutMs: number,
   clock: Clock,
 ): Promise<number[]> {
+  const committed = await committedOffsets(client, topic, partitions, timeoutMs, clock);
+  return partitions.filter((partition) => !committed.has(partition));
+}
+
+/** What the group has committed; partitions without are left out. */
+export async function committedOffsets(
+  client: Pick<OffsetClient, 'committed'>,
+  topic: TopicName,
+  partitions: readonly number[],
+  timeoutMs: number,
+  clock: Clock,
+): Promise<ReadonlyMap<number, number>> {
   const asked = partitions.map((partition) => ({ topic, partition }));
+  try {
+    const answer = await untilSettled(clock, timeoutMs, () =>
+      promised<Partial<Offset>[]>((done) => client.committed(asked, timeoutMs, done)),
+    );
+    const committed = new Map<number, number>();
+    for (const { partition, offset } of answer) {
+      if (partition !== undefined && offset !== undefined && offset >= 0) committed.set(partition, offset);
+    }
+    return committed;
+  } catch (thrown) {
+    throw toBrokerError(thrown, 'broker.client', `cannot read the committed offsets of ${topic}`);
+  }
+}
+
+/** Asks again while the group's coordinator is on the move, for so long at most. */
+export async function untilSettled<T>(clock: Clock, timeoutMs: number, ask: () => Promise<T>): Promise<T> {
   const giveUpMs = clock.nowMs() + timeoutMs;
   for (;;) {
     try {
-      const answer = await promised<Partial<Offset>[]>((done) => client.committed(asked, timeoutMs, done));
-      const has = answer.filter(({ offset }) => offset !== undefined && offset >= 0);
-      const committed = new Set(has.map(({ partition }) => partition));
-      return partitions.filter((partition) => !committed.has(partition));
+      return await ask();
     } catch (thrown) {
-      if (!isCoordinatorMoving(codeOf(clientErrorOf(thrown))) || clock.nowMs() > giveUpMs) {
-        throw toBrokerError(thrown, 'broker.client', `cannot read the committed offsets of ${topic}`);
-      }
+      if (!isCoordinatorMoving(codeOf(clientErrorOf(thrown))) || clock.nowMs() > giveUpMs) throw thrown;
       await sleep(clock, COORDINATOR_PAUSE_MS);
     }
   }
 }
 
-async function offsetsAt(
-  client: OffsetClient,
+export async function offsetsAt(
+  client: Pick<OffsetClient, 'offsetsForTimes'>,
   topic: TopicName,
   partitions: readonly number[],
   timeMs: number,

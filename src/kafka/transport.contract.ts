@@ -226,6 +226,20 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
       await Promise.all([source.close(), sink.close(1_000)]);
     });
 
+    contract('a stamp is a header behind those a record has, and on those that have none', async () => {
+      const topic = await transport.createTopic(1);
+      const sink = await started();
+      const [bare, own] = numbered(2, 0);
+      assert.ok(bare !== undefined && own !== undefined);
+      const sent = [bare, { ...own, headers: [{ name: 'h', value: bytes('1') }] }];
+      const stamp = { name: 'made-by', value: 'ab12' };
+      assert.deepEqual(await sink.produce({ ...passThrough(sent, topic), stamp }), []);
+      const source = await joined(transport, topic, group(), watch());
+      const headers = (await readRecords(source, 2)).map((r) => r.headers.map((h) => [h.name, text(h.value)]));
+      assert.deepEqual(headers, [[['made-by', 'ab12']], [['h', '1'], ['made-by', 'ab12']]]); // prettier-ignore
+      await Promise.all([source.close(), sink.close(1_000)]);
+    });
+
     contract('results: what the guest wrote, filtered records passed over, topics by name', async () => {
       const [topic, other] = [await transport.createTopic(1), await transport.createTopic(1)];
       const sink = await started();

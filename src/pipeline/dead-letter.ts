@@ -5,6 +5,9 @@ import type { RecordFailure } from './failure-policy.ts';
 import type { PlainRecord, RecordHeader } from './packed-batch.ts';
 import type { ProduceRecord, RecordSink } from './ports.ts';
 
+/** Which module it was. On each output too, when the spec asks for it. */
+export const MODULE_HEADER = 'streamline.module.sha256';
+
 export interface DeadLetterContext {
   readonly config: TransformationConfig;
   readonly moduleSha256: string;
@@ -87,7 +90,7 @@ export function deadLetter(
   connect('exception.message', message);
   connect('exception.stacktrace', `${failure.code}: ${message}`);
   add('streamline.error.code', failure.code);
-  add('streamline.module.sha256', context.moduleSha256);
+  add(MODULE_HEADER, context.moduleSha256);
   add('streamline.config.sha256', config.sha256);
   add('streamline.fuel.used', String(failure.fuelUsed));
   if (truncation !== 'none') {

@@ -8,6 +8,7 @@ import type { ProduceFailure } from './ports.ts';
 import { retryRecord } from './retry.ts';
 import type { Outcome } from './tally.ts';
 import type { Unit } from './unit-gate.ts';
+import type { Version } from './version.ts';
 
 /** The lane a failed record belongs to. */
 export interface FailingLane {
@@ -32,11 +33,14 @@ export class FailedRecord {
   readonly #context: LaneContext;
   readonly #lane: FailingLane;
   readonly #record: PlainRecord;
+  readonly #version: Version;
   /** Exactly once: the cluster refused it in an earlier transaction. */
   readonly #alone: boolean;
 
-  constructor(context: LaneContext, lane: FailingLane, record: PlainRecord) {
+  /** @param version that failed it: what it says of failures counts, and it tries again */
+  constructor(context: LaneContext, version: Version, lane: FailingLane, record: PlainRecord) {
     this.#context = context;
+    this.#version = version;
     this.#lane = lane;
     this.#record = record;
     this.#alone = context.transaction?.refused.get(record.partition, record.offset) !== undefined;
@@ -44,7 +48,8 @@ export class FailedRecord {
 
   /** @param within the unit of the range it came out of; its own when there is none */
   async resolve(first: RecordFailure, within?: Unit): Promise<boolean> {
-    const { config, rng } = this.#context;
+    const { rng } = this.#context;
+    const { config } = this.#version;
     let failure = first;
     for (let attempt = 1; ; attempt += 1) {
       this.#count(failure);
@@ -64,7 +69,7 @@ export class FailedRecord {
   /** undefined = it settled, or cannot any more. */
   #retry(): Promise<RecordFailure | undefined> {
     this.#context.stats.retries += 1;
-    return retryRecord(this.#context, this.#record, this.#lane.assignment, async (outcome) => {
+    return retryRecord(this.#version, this.#record, this.#lane.assignment, async (outcome) => {
       if (outcome.kind === 'failed') return outcome.failure;
       let failure: RecordFailure | undefined;
       await this.#lane.inUnit(this.#alone, async (unit) => {
@@ -81,7 +86,7 @@ export class FailedRecord {
             return failure !== undefined;
           }
         }
-        this.#context.breaker.passed(1);
+        this.#version.breaker.passed(1);
         this.#lane.settle({ [outcome.kind]: 1 });
         return true;
       });
@@ -91,7 +96,7 @@ export class FailedRecord {
 
   async #giveUp(failure: RecordFailure, unit: Unit): Promise<boolean> {
     if (this.#lane.assignment.ended) return false;
-    const { config, breaker } = this.#context;
+    const { config, breaker } = this.#version;
     const { partition, offset } = this.#record;
     const place = `${config.inputTopic}/${partition}@${offset}`;
     if (config.errors.onFailure === 'stop') {
@@ -117,7 +122,8 @@ export class FailedRecord {
   }
 
   async #deadLetter(failure: RecordFailure): Promise<void> {
-    const { sink, deadLetters, recordBytesMax, transaction } = this.#context;
+    const { sink, recordBytesMax, transaction } = this.#context;
+    const { deadLetters } = this.#version;
     const { partition, offset } = this.#record;
     const refused = transaction?.refused.get(partition, offset)?.deadLetters ?? 0;
     const truncations = TRUNCATIONS.slice(refused);

@@ -1,4 +1,5 @@
 import type { PackedBatch } from './packed-batch.ts';
+import type { Version } from './version.ts';
 
 export interface InFlightLimits {
   readonly batchesMax: number;
@@ -8,6 +9,8 @@ export interface InFlightLimits {
 /** One polled batch until its last segment settled. */
 export interface BatchTicket {
   readonly batch: PackedBatch;
+  /** Whose it is. Changes once at most, before any result of it is seen: a version that is taken back gives its batch to the one before. */
+  version: Version;
 }
 
 interface OpenTicket extends BatchTicket {
@@ -26,12 +29,12 @@ interface OpenTicket extends BatchTicket {
  */
 export class InFlight {
   readonly #limits: InFlightLimits;
-  readonly #released: (batch: PackedBatch) => void;
+  readonly #released: (ticket: BatchTicket) => void;
   #active = 0;
   #bytes = 0;
   #waiting: (() => void) | undefined;
 
-  constructor(limits: InFlightLimits, released: (batch: PackedBatch) => void) {
+  constructor(limits: InFlightLimits, released: (ticket: BatchTicket) => void) {
     this.#limits = limits;
     this.#released = released;
   }
@@ -49,9 +52,9 @@ export class InFlight {
     this.#waiting = callback;
   }
 
-  open(batch: PackedBatch, segments: number): BatchTicket {
+  open(batch: PackedBatch, segments: number, version: Version): BatchTicket {
     const bytes = batch.byteLength;
-    const ticket: OpenTicket = { batch, segmentsOpen: segments, segmentsActive: segments, bytes };
+    const ticket: OpenTicket = { batch, version, segmentsOpen: segments, segmentsActive: segments, bytes };
     this.#active += 1;
     this.#bytes += bytes;
     return ticket;
@@ -70,7 +73,7 @@ export class InFlight {
     if (!held) this.#deactivate(ticket);
     if (ticket.segmentsOpen === 0) {
       this.#bytes -= ticket.bytes;
-      this.#released(ticket.batch);
+      this.#released(ticket);
     }
     this.#wake();
   }

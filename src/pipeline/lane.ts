@@ -2,10 +2,7 @@ import { assert } from '../base/assert.ts';
 import { toStreamlineError, StreamlineError } from '../base/error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
-import type { TransformationConfig } from '../spec/transformation-config.ts';
 import { Assignment } from './assignment.ts';
-import type { Breaker } from './breaker.ts';
-import type { DeadLetterContext } from './dead-letter.ts';
 import { FailedRecord, type FailingLane } from './failed-record.ts';
 import { decide, isRecordsFault, type RecordFailure } from './failure-policy.ts';
 import type { BatchTicket, InFlight } from './in-flight.ts';
@@ -14,26 +11,22 @@ import { PartitionLedger, type Receipt } from './ledger.ts';
 import { BatchReader, type Segment } from './packed-batch.ts';
 import { ResultReader } from './packed-results.ts';
 import { cutPieces, keyOf, wholePiece, type CutRules, type FailedPiece, type Piece, type RangePiece } from './piece.ts';
-import type { Executor, ProduceFailure, RecordSink, SegmentResult, TopicDirectory, WorkResult } from './ports.ts';
+import type { ProduceFailure, RecordSink, SegmentResult, WorkResult } from './ports.ts';
 import type { RefusedRecords } from './refused-records.ts';
 import { refusedTopics } from './refused-topics.ts';
 import { SlotHold, type Slot } from './slot.ts';
 import { Tally, type Outcome } from './tally.ts';
 import type { TransformationStats } from './transformation-stats.ts';
 import { NO_UNIT, type Unit, type UnitGate } from './unit-gate.ts';
+import type { Version } from './version.ts';
 
 /** What all lanes of a pipeline share. */
 export interface LaneContext {
-  readonly config: TransformationConfig;
-  readonly executor: Executor;
   readonly sink: RecordSink;
-  readonly topics: TopicDirectory;
   readonly clock: Clock;
   readonly rng: Rng;
-  readonly breaker: Breaker;
   readonly stats: TransformationStats;
   readonly inFlight: InFlight;
-  readonly deadLetters: DeadLetterContext;
   readonly recordBytesMax: number;
   /** Stops reading a partition while one of its records retries, and goes on. */
   readonly setReading: (partition: number, reading: boolean) => void;
@@ -212,7 +205,7 @@ export class Lane {
         };
         this.#keys.after(key, (before) => this.#track(slot, afterwards(before)));
         await this.#keys.room();
-      } else if (piece.kind === 'failed' && this.#retries(piece)) {
+      } else if (piece.kind === 'failed' && this.#retries(slot, piece)) {
         await this.#track(slot, this.#hold.holdWhile(this.#slots, process));
       } else {
         void this.#track(slot, process());
@@ -224,7 +217,7 @@ export class Lane {
     if (piece.kind === 'failed') {
       await this.#failedRecord(slot, piece, receipt).resolve(piece.failure);
     } else {
-      this.#context.breaker.passed(piece.recordCount);
+      slot.ticket.version.breaker.passed(piece.recordCount);
       await this.#inUnit(piece.alone, (unit) => this.#emitRange(slot, work, piece, receipt, unit));
     }
   }
@@ -233,7 +226,8 @@ export class Lane {
     const { partition, firstRecord, recordCount } = slot.segment;
     const entries = segment.outputs + segment.filtered + segment.failed;
     assert(entries === recordCount, 'lane: a result for each record of the segment');
-    const { topics, config, transaction } = this.#context;
+    const { transaction } = this.#context;
+    const { topics, config } = slot.ticket.version;
     const refused = await refusedTopics(topics, config.outputTopic, work.topics);
     const suspects = transaction?.refused.any(partition) === true ? transaction.refused : undefined;
     if (segment.failed === 0 && refused.size === 0 && !this.#keys.any && suspects === undefined) {
@@ -285,9 +279,11 @@ export class Lane {
   }
 
   async #emitRange(slot: Slot, work: WorkResult, piece: RangePiece, receipt: Receipt, unit: Unit): Promise<boolean> {
-    const { config, sink } = this.#context;
+    const { sink } = this.#context;
+    const { version } = slot.ticket;
+    const { config, stamp } = version;
     if (piece.outputs === 0) {
-      this.#settle(receipt, piece.recordCount, { filtered: piece.filtered });
+      this.#settle(version, receipt, piece.recordCount, { filtered: piece.filtered });
       return true;
     }
     unit.handed();
@@ -298,6 +294,7 @@ export class Lane {
       endByte: piece.endByte,
       defaultTopic: config.outputTopic,
       timestamp: config.output.timestamp,
+      stamp,
       assignment: this.assignment,
     });
     if (piece.alone) sink.hurry();
@@ -306,7 +303,7 @@ export class Lane {
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
     if (this.ended) return false;
     if (failures.length > 0) return this.#settleAround(failures, slot, work, piece, receipt, unit);
-    this.#settle(receipt, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+    this.#settle(version, receipt, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
     return true;
   }
 
@@ -338,7 +335,7 @@ export class Lane {
       if (this.ended) return false;
       const part = this.#receiptOf(slot, piece, receipt);
       if (piece.kind === 'failed') resolving.push(this.#failedRecord(slot, piece, part).resolve(piece.failure, unit));
-      else this.#settle(part, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+      else this.#settle(slot.ticket.version, part, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
     }
     return (await Promise.all(resolving)).every((settled) => settled);
   }
@@ -364,17 +361,18 @@ export class Lane {
   }
 
   #failedRecord(slot: Slot, piece: FailedPiece, receipt: Receipt): FailedRecord {
+    const { version } = slot.ticket;
     const lane: FailingLane = {
       assignment: this.assignment,
       inUnit: (alone, work) => this.#inUnit(alone, work),
-      settle: (outcome) => this.#settle(receipt, 1, outcome),
+      settle: (outcome) => this.#settle(version, receipt, 1, outcome),
       refused: (failure, offset, alone) => this.#refused(failure, offset, alone),
       hurryIfDraining: () => this.#hurryIfDraining(),
       halt: (error) => this.#halt(error),
       backoff: (delayMs) => this.#backoff(delayMs),
     };
     const record = new BatchReader(slot.ticket.batch.buffer).plain(piece.lastRecord);
-    return new FailedRecord(this.#context, lane, record);
+    return new FailedRecord(this.#context, version, lane, record);
   }
 
   /** What leaves after the drain began must not wait for the producer's next look: a revoke or a stop waits for it (I8). */
@@ -383,21 +381,22 @@ export class Lane {
   }
 
   /** I2: the one place where a record settles. Of an ended assignment nothing is counted: it was returned as a whole. */
-  #settle(receipt: Receipt, records: number, outcome: Partial<Outcome>): void {
+  #settle(version: Version, receipt: Receipt, records: number, outcome: Partial<Outcome>): void {
     if (this.ended) return;
+    version.settled += records;
     this.ledger.settle(receipt, records);
     this.#tally.settled(records, outcome);
   }
 
-  #retries(piece: FailedPiece): boolean {
-    return decide(piece.failure, 1, this.#context.config.errors) === 'retry';
+  #retries(slot: Slot, piece: FailedPiece): boolean {
+    return decide(piece.failure, 1, slot.ticket.version.config.errors) === 'retry';
   }
 
   #keyToHold(slot: Slot, piece: FailedPiece): string | undefined {
-    if (this.#context.config.ordering !== 'key') return undefined;
+    if (slot.ticket.version.config.ordering !== 'key') return undefined;
     const key = keyOf(new BatchReader(slot.ticket.batch.buffer), piece.lastRecord);
     if (key !== undefined && this.#keys.has(key)) return key;
-    if (!this.#retries(piece)) return undefined;
+    if (!this.#retries(slot, piece)) return undefined;
     // Nobody waits for a record without a key: a name of its own.
     return key ?? `\u0000${slot.segment.firstOffset}:${piece.lastRecord}`;
   }

@@ -4,6 +4,8 @@ import { Assignment } from './assignment.ts';
 import { InFlight } from './in-flight.ts';
 import { PartitionLedger } from './ledger.ts';
 import type { PackedBatch } from './packed-batch.ts';
+import type { Version } from './version.ts';
+import { Versions } from './versions.ts';
 import { SimMember } from './sim/sim-cluster.ts';
 import { simulate } from './sim/sim-world.ts';
 import { Tally } from './tally.ts';
@@ -27,15 +29,22 @@ void test(`I4: a reader of what is committed sees each record once and in order,
 async function overSeeds(t: TestContext, delivery: 'at_least_once' | 'exactly_once'): Promise<void> {
   let restarts = 0;
   let rebalances = 0;
+  let switches = 0;
+  let takenBack = 0;
   for (const seed of [...REGRESSIONS, ...Array.from({ length: count }, (_, i) => first + i)]) {
     const outcome = await simulate(seed, delivery);
     restarts += outcome.restarts;
     rebalances += outcome.rebalances;
+    switches += outcome.switches;
+    takenBack += outcome.takenBack;
     const replay = `seed ${seed}, ${delivery}: replay with STREAMLINE_SIM_SEED=${seed}`;
     assert.deepEqual(outcome.violations.slice(0, 5), [], replay);
   }
-  t.diagnostic(`${count} seeds, ${restarts} restarts, ${rebalances} rebalances`);
-  assert.ok(only !== undefined || (restarts > count && rebalances > count), 'the faults must really happen');
+  t.diagnostic(
+    `${count} seeds, ${restarts} restarts, ${rebalances} rebalances, ${switches} versions, ${takenBack} taken back`,
+  );
+  const happened = restarts > count && rebalances > count && switches > count && takenBack > count / 2;
+  assert.ok(only !== undefined || happened, 'the faults must really happen');
 }
 
 void test('the checker catches a ledger that commits what is not settled (I1)', async () => {
@@ -82,7 +91,7 @@ void test('the checker catches a transaction that is committed while records are
 void test('the checker catches a transaction that outlives a partition that was lost with records in it (I4)', async () => {
   const broken = mock.method(TransactionCommitter.prototype, 'lost', () => undefined);
   try {
-    assert.ok(await breaks(40, /^(I4|bug)/, 'exactly_once'));
+    assert.ok(await breaks(400, /^(I4|bug)/, 'exactly_once'));
   } finally {
     broken.mock.restore();
   }
@@ -110,11 +119,28 @@ void test('the checker catches buffers that are released while a range of them i
   // oxlint-disable-next-line typescript/unbound-method -- called with its receiver below
   const open = InFlight.prototype.open;
   // The first segment that is done counts as all of them.
-  const broken = mock.method(InFlight.prototype, 'open', function (this: InFlight, batch: PackedBatch) {
-    return open.call(this, batch, 1);
+  const broken = mock.method(InFlight.prototype, 'open', function (this: InFlight, batch: PackedBatch, _segments: number, version: Version) {
+    return open.call(this, batch, 1, version);
   });
   try {
     assert.ok(await breaks(20, /released while it was read/));
+  } finally {
+    broken.mock.restore();
+  }
+});
+
+void test('the checker catches a trial whose traps are let out (I10)', async () => {
+  // oxlint-disable-next-line typescript/unbound-method -- called with its receiver below
+  const adopt = Versions.prototype.adopt;
+  const broken = mock.method(
+    Versions.prototype,
+    'adopt',
+    function (this: Versions, ...[parts, number, , events]: Parameters<typeof adopt>) {
+      adopt.call(this, parts, number, 0, events);
+    },
+  );
+  try {
+    assert.ok(await breaks(20, /^I10/));
   } finally {
     broken.mock.restore();
   }

@@ -3,7 +3,6 @@ import { within, type Clock } from '../base/clock.ts';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
-import { Breaker } from './breaker.ts';
 import { Committer } from './committer.ts';
 import { InFlight, type BatchTicket } from './in-flight.ts';
 import { Lane, type LaneContext, type LaneTransaction } from './lane.ts';
@@ -23,6 +22,8 @@ import type { Slot } from './slot.ts';
 import { TransactionCommitter } from './transaction-committer.ts';
 import { emptyStats, type TransformationStats } from './transformation-stats.ts';
 import { UnitGate } from './unit-gate.ts';
+import type { Version, VersionParts } from './version.ts';
+import { Versions, type Switch, type TakeOver } from './versions.ts';
 
 export interface PipelineLimits {
   /** Records per poll. */
@@ -50,8 +51,12 @@ export interface PipelineParts {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly moduleSha256: string;
+  /** Of the first version; those that follow have higher ones. */
+  readonly versionNumber?: number;
   readonly workerId: string;
   readonly log: PipelineLog;
+  /** A version is done and its guests are gone; not called for those that `stop` closes. */
+  readonly closed?: (executor: Executor) => void;
 }
 
 export interface PipelineLog {
@@ -76,6 +81,7 @@ export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #lanes = new Map<number, Lane>();
   readonly #inFlight: InFlight;
+  readonly #versions: Versions;
   readonly #results = new Map<PackedBatch, WorkResult>();
   readonly #laneContext: LaneContext;
   readonly #committer: OffsetCommitter;
@@ -95,6 +101,7 @@ export class Pipeline {
   /** Set while there is no room: a poll is due then, or the group would throw this member out. */
   #pollByMs: number | undefined;
   #executing = 0;
+  #paused = false;
   #stopping = false;
   #failure: StreamlineError | undefined;
   #stopped: Promise<void> | undefined;
@@ -106,24 +113,21 @@ export class Pipeline {
     this.#parts = parts;
     this.#failed = failed;
     const { config, limits, clock } = parts;
+    const { versionNumber = 1, workerId, closed = () => {} } = parts;
+    this.#versions = new Versions(parts, versionNumber, workerId, closed);
     this.#inFlight = new InFlight(
       { batchesMax: limits.inFlightBatchesMax, bytesMax: limits.inFlightBytesMax },
-      (batch) => this.#release(batch),
+      (ticket) => this.#release(ticket),
     );
     const { transactions } = parts.sink;
     assert((transactions !== undefined) === (config.delivery === 'exactly_once'), 'a sink made for another delivery');
     const transaction = transactions === undefined ? undefined : this.#transaction();
     this.#laneContext = {
-      config,
-      executor: parts.executor,
       sink: parts.sink,
-      topics: parts.topics,
       clock,
       rng: parts.rng,
-      breaker: new Breaker(config.errors.stopAfter),
       stats: this.stats,
       inFlight: this.#inFlight,
-      deadLetters: { config, moduleSha256: parts.moduleSha256, workerId: parts.workerId },
       recordBytesMax: limits.recordBytesMax,
       setReading: (partition, reading) => this.#setReading(partition, reading),
       fail: (error) => this.#fail(error),
@@ -214,7 +218,7 @@ export class Pipeline {
   async #stop(): Promise<void> {
     this.#stopping = true;
     this.#wakeUp();
-    const { source, sink, executor, limits, clock } = this.#parts;
+    const { source, sink, limits, clock } = this.#parts;
     await this.#drain([...this.#lanes.values()]);
     await within(clock, limits.drainTimeoutMs, this.#loop);
     this.#committer.stop();
@@ -222,7 +226,7 @@ export class Pipeline {
     // I5: what the drain could not get acknowledged is dropped before the partitions are given up: nobody counts it any more.
     await this.#close('producer', () => sink.close(0));
     await this.#close('consumer', () => source.close());
-    await this.#close('guests', () => executor.close());
+    await this.#close('guests', () => this.#versions.close());
     this.#lanes.clear();
   }
 
@@ -239,6 +243,48 @@ export class Pipeline {
   /** Nothing more is polled. */
   get #over(): boolean {
     return this.#stopping || this.#failure !== undefined;
+  }
+
+  /**
+   * From the next batch on it is this version's; what is under way is finished by the version it was given to (I10). The group notices nothing: input
+   * topic, group, delivery and ordering are as they were.
+   */
+  adopt(next: VersionParts, number: number, events: TakeOver): void {
+    const { inputTopic, input, delivery, ordering, rollout } = next.config;
+    const { config } = this.#versions.serving;
+    const same = inputTopic === config.inputTopic && input.groupId === config.input.groupId;
+    assert(same && delivery === config.delivery && ordering === config.ordering, 'another group takes another pipeline');
+    this.#versions.adopt(next, number, rollout.canary, events);
+    this.#wakeUp();
+  }
+
+  /** The version on trial, if there is one, is not wanted any more: the one before goes on. */
+  withdraw(): void {
+    this.#versions.withdraw();
+    this.#wakeUp();
+  }
+
+  /** Reads nothing and stays in the group; what is under way is finished. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#wakeUp();
+  }
+
+  get serving(): Version {
+    return this.#versions.serving;
+  }
+
+  get trial(): { readonly version: Version; readonly done: number; readonly of: number } | undefined {
+    return this.#versions.trial;
+  }
+
+  /** Where the version that serves took over on a partition; undefined when it has had nothing of it. */
+  switchOf(partition: number): Switch | undefined {
+    return this.#versions.switchOf(partition);
   }
 
   get lastCommitMs(): number | undefined {
@@ -265,7 +311,7 @@ export class Pipeline {
         if (!this.#hasRoom()) await this.#room();
         if (this.#over) break;
         if (this.#replay !== undefined) continue;
-        const batch = await source.poll(limits.pollRecordsMax, POLL_WAIT_MS);
+        const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), POLL_WAIT_MS);
         this.#pollByMs = undefined;
         if (batch !== undefined) this.#dispatch(batch);
       }
@@ -287,7 +333,8 @@ export class Pipeline {
       this.#parts.source.release(batch);
       return;
     }
-    const ticket = this.#inFlight.open(batch, accepted);
+    const ticket = this.#inFlight.open(batch, accepted, this.#versions.current);
+    this.#versions.opened(ticket);
     const slots = batch.segments.map((segment, i): Slot | undefined => lanes[i]?.accept(segment, ticket));
     this.#executing += 1;
     void this.#execute(ticket, lanes, slots);
@@ -300,7 +347,7 @@ export class Pipeline {
   ): Promise<void> {
     const { batch } = ticket;
     try {
-      const work = await this.#parts.executor.execute(batch);
+      const work = await this.#versions.execute(ticket);
       assert(work.segments.length === batch.segments.length, 'executor: a result for each segment');
       this.#results.set(batch, work);
       this.#inFlight.grow(ticket, work.segments.at(-1)?.endByte ?? 0);
@@ -312,6 +359,7 @@ export class Pipeline {
     for (const [i, slot] of slots.entries()) {
       const segment = work?.segments[i];
       if (slot === undefined) continue;
+      this.#versions.delivered(slot.segment.partition, slot.segment.firstOffset, ticket.version);
       if (work !== undefined && segment !== undefined) lanes[i]?.deliver(slot, work, segment);
       else lanes[i]?.abandon(slot);
     }
@@ -319,12 +367,14 @@ export class Pipeline {
   }
 
   /** The last segment of a batch is done: nothing points into its buffers any more. */
-  #release(batch: PackedBatch): void {
+  #release(ticket: BatchTicket): void {
+    const { batch, version } = ticket;
     const work = this.#results.get(batch);
     this.#results.delete(batch);
     try {
-      if (work !== undefined) this.#parts.executor.release(work);
+      if (work !== undefined) version.executor.release(work);
       this.#parts.source.release(batch);
+      this.#versions.done(ticket);
     } catch (thrown) {
       // Comes at the end of a piece's life, where nobody waits for it any more: a rejection there would end the process.
       this.#fail(toStreamlineError(thrown));
@@ -334,7 +384,7 @@ export class Pipeline {
   // ---- back-pressure ---------------------------------------------------------------------------------------
 
   #hasRoom(): boolean {
-    return !this.#replaying && this.#executing < this.#parts.executor.parallelism && this.#inFlight.hasRoom();
+    return !this.#paused && !this.#replaying && this.#versions.hasRoom(this.#executing) && this.#inFlight.hasRoom();
   }
 
   /** Waits until there is room for another batch. When that takes long, polls nothing now and then: the group keeps this member. */
@@ -343,14 +393,14 @@ export class Pipeline {
     this.#pollByMs ??= clock.nowMs() + KEEP_ALIVE_MS;
     while (!this.#hasRoom() && !this.#over && this.#replay === undefined) {
       // Room comes with acknowledgements: at low rates many small batches fill it long before the producer would look by itself.
-      if (!this.#inFlight.hasRoom()) sink.hurry();
+      if (!this.#inFlight.hasRoom() || this.#paused) sink.hurry();
       const leftMs = this.#pollByMs - clock.nowMs();
       if (leftMs > 0) {
         await this.#change(leftMs);
         continue;
       }
       this.#park();
-      const batch = await source.poll(limits.pollRecordsMax, 0);
+      const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), 0);
       if (batch !== undefined) this.#dispatch(batch);
       this.#pollByMs = clock.nowMs() + KEEP_ALIVE_MS;
     }

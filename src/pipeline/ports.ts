@@ -116,6 +116,8 @@ export interface OutputRange {
   readonly defaultTopic: TopicName | undefined;
   /** Stamp outputs with the input's timestamp, or let the client stamp them. */
   readonly timestamp: 'input' | 'now';
+  /** A header put behind the output's own: one text under one name. */
+  readonly stamp?: { readonly name: string; readonly value: string } | undefined;
   /** I5: looked at when the range is really handed to the client: a range of an assignment that has ended is not. */
   readonly assignment: Assignment;
 }
@@ -192,6 +194,8 @@ export interface RecordSink {
 export interface TopicDirectory {
   /** undefined = fine; else the failure of the records that named it. */
   check(topic: string): Promise<{ readonly code: ErrorCode; readonly message: string } | undefined>;
+  /** Names that were fine so far. */
+  named?(): readonly string[];
   /** The cached answer, without waiting; `unknown` = call check. */
   known(topic: string): 'ok' | 'unknown';
 }

@@ -1,17 +1,14 @@
 import { assert } from '../base/assert.ts';
 import type { Assignment } from './assignment.ts';
-import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { RecordFailure } from './failure-policy.ts';
 import { packBatch, type PlainRecord } from './packed-batch.ts';
 import { KIND_FAILED, KIND_FILTERED, ResultReader } from './packed-results.ts';
-import type { Executor, OutputRange, TopicDirectory, WorkResult } from './ports.ts';
+import type { OutputRange, WorkResult } from './ports.ts';
 import { refusedTopics } from './refused-topics.ts';
+import type { Version } from './version.ts';
 
-export interface RetryPorts {
-  readonly config: TransformationConfig;
-  readonly executor: Executor;
-  readonly topics: TopicDirectory;
-}
+/** The version that had the record first: it tries again. */
+export type RetryPorts = Pick<Version, 'config' | 'executor' | 'topics' | 'stamp'>;
 
 /** What the guest made of a record that it was shown once more. */
 export type RetryOutcome =
@@ -40,6 +37,7 @@ export async function retryRecord<T>(
       endByte: segment.endByte,
       defaultTopic: config.outputTopic,
       timestamp: config.output.timestamp,
+      stamp: ports.stamp,
       assignment,
     };
     return await use(await outcomeOf(ports, work, range));

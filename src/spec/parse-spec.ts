@@ -96,6 +96,7 @@ function normalise(
       subject: output.subject,
       partition: output.partition,
       timestamp: output.timestamp,
+      moduleHeader: output.module_header,
     },
     delivery: fields.delivery,
     ordering: fields.ordering,
@@ -107,6 +108,7 @@ function normalise(
       retryBackoffMaxMs: errors.retry_backoff_max_ms,
       stopAfter: { failures: errors.stop_after.failures, window: errors.stop_after.window },
     },
+    rollout: { canary: fields.rollout.canary },
   };
 }
 

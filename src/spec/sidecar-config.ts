@@ -9,7 +9,7 @@ import { ProblemList } from './problem-list.ts';
 import { quoted } from './quoted.ts';
 import { expandSecrets } from './secret-reference.ts';
 import type { SecretResolver } from './secret-reference.ts';
-import { sidecarGuide, sidecarSchema } from './sidecar-schema.ts';
+import { isLoopback, sidecarGuide, sidecarSchema } from './sidecar-schema.ts';
 import type { SidecarFields } from './sidecar-schema.ts';
 import { nodeAt, offsetAt } from './yaml-value.ts';
 import { readYaml } from './yaml-tree.ts';
@@ -43,12 +43,27 @@ export interface SidecarLimits {
   readonly logLineBytes: number;
   readonly restartBackoffMs: number;
   readonly restartBackoffMaxMs: number;
+  readonly bodyBytes: number;
+  readonly requestsPerMinute: number;
+  readonly moduleVersions: number;
+  readonly logTailLines: number;
+}
+
+export interface HttpConfig {
+  readonly address: string;
+  readonly port: number;
+  /** Secrets: never shown. */
+  readonly adminToken: string | undefined;
+  readonly readOnlyToken: string | undefined;
+  /** Files. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined;
 }
 
 export interface SidecarPaths {
   readonly specs: string;
   readonly modules: string;
   readonly cache: string;
+  readonly state: string;
 }
 
 /** sidecar.yaml, checked and defaulted. */
@@ -64,7 +79,7 @@ export interface SidecarConfig {
     readonly replicationFactor: number;
   };
   readonly paths: SidecarPaths;
-  readonly http: { readonly address: string; readonly port: number };
+  readonly http: HttpConfig;
   readonly limits: SidecarLimits;
   readonly features: { readonly wasmTransforms: boolean };
   readonly compilation: 'aot' | 'jit';
@@ -81,6 +96,7 @@ export interface SidecarOptions {
     readonly specs?: string | undefined;
     readonly modules?: string | undefined;
     readonly cache?: string | undefined;
+    readonly state?: string | undefined;
   };
   /** STREAMLINE_WASM_TRANSFORMS; `off` wins over the file. */
   readonly wasmTransforms?: string | undefined;
@@ -119,16 +135,18 @@ function configFrom(
   const fields = checkShape(sidecarSchema, sidecarGuide, root, problems);
   const kafka = kafkaSettings(root, options.resolveSecret, problems);
   const transport = transportOf(root, problems);
+  const tokens = tokensOf(root, options.resolveSecret, problems);
   checkEnvironment(options.wasmTransforms, problems);
   if (fields === undefined || kafka === undefined || transport === undefined) return undefined;
   checkLimits(fields, kafka.reveal(), root, problems);
-  const { topics, http } = fields;
+  const http = httpOf(fields, dirname(source), tokens, root, problems);
+  const { topics } = fields;
   return {
     kafka,
     transport,
     topics: { create: topics.create, partitions: topics.partitions, replicationFactor: topics.replication_factor },
     paths: pathsOf(fields, dirname(source), options.paths ?? {}),
-    http: { address: http.address, port: http.port },
+    http,
     limits: limitsOf(fields.limits),
     features: { wasmTransforms: fields.features.wasm_transforms && options.wasmTransforms !== 'off' },
     compilation: fields.compilation,
@@ -143,6 +161,7 @@ function pathsOf({ paths }: SidecarFields, folder: string, flags: NonNullable<Si
     specs: flags.specs ?? fromFile(paths.specs),
     modules,
     cache: flags.cache ?? (paths.cache === undefined ? join(modules, '.cache') : fromFile(paths.cache)),
+    state: flags.state ?? (paths.state === undefined ? join(modules, '.state') : fromFile(paths.state)),
   };
 }
 
@@ -167,6 +186,10 @@ function limitsOf(limits: SidecarFields['limits']): SidecarLimits {
     restartBackoffMs: limits.restart_backoff_ms,
     restartBackoffMaxMs: limits.restart_backoff_max_ms,
     stallTimeoutMs: limits.stall_timeout_ms,
+    bodyBytes: limits.body_bytes,
+    requestsPerMinute: limits.requests_per_minute,
+    moduleVersions: limits.module_versions,
+    logTailLines: limits.log_tail_lines,
   };
 }
 
@@ -279,6 +302,93 @@ function kafkaSetting(
   if (BROKER_LISTS.includes(key) && String(expanded.text).trim() === '')
     return refuse(`${key} names no broker`, 'Name one at least: bootstrap.servers: localhost:9092.');
   return { value: expanded.text, raw: expanded.references > 0 ? node.source : undefined };
+}
+
+interface Tokens {
+  readonly admin: string | undefined;
+  readonly readOnly: string | undefined;
+}
+
+/** A token that can be guessed protects nothing. */
+const TOKEN_CHARACTERS_MIN = 16;
+
+/** Messages here never show a value: it is a secret. */
+function tokensOf(root: YamlNode, resolveSecret: SecretResolver, problems: ProblemList): Tokens {
+  const read = (field: string): string | undefined => {
+    const path = ['http', 'auth', field];
+    const node = nodeAt(root, path);
+    if (node === undefined) return undefined;
+    const refuse = (message: string, suggestion: string, code: 'config.invalid' | 'config.secret_missing'): undefined => {
+      problems.add(code, path, offsetAt(root, path), `http.auth.${field} ${message}`, suggestion);
+      return undefined;
+    };
+    const reference = `Write \`${field}: \${file:/run/secrets/${field}}\` or \${env:NAME}.`;
+    if (node.kind !== 'scalar' || node.value === null) return refuse('is no text', reference, 'config.invalid');
+    const expanded = expandSecrets(node.source, resolveSecret);
+    if ('unknown' in expanded) return refuse('holds a ${…} that is neither ${env:NAME} nor ${file:/path}', reference, 'config.invalid');
+    if ('missing' in expanded) {
+      const { missing } = expanded;
+      const what = missing.from === 'env' ? `the environment variable ${missing.name}` : `the file ${quoted(missing.path)}`;
+      return refuse(`comes from ${what}, which is not there or empty`, 'Set it before the start.', 'config.secret_missing');
+    }
+    if (!/^[\x21-\x7e]{1,4096}$/.test(expanded.text) || expanded.text.length < TOKEN_CHARACTERS_MIN) {
+      const what = `must have at least ${TOKEN_CHARACTERS_MIN} printable characters and no space`;
+      return refuse(what, 'Make one with `openssl rand -hex 32`.', 'config.invalid');
+    }
+    return expanded.text;
+  };
+  const tokens = { admin: read('admin_token'), readOnly: read('read_only_token') };
+  if (tokens.readOnly !== undefined && tokens.readOnly === tokens.admin) {
+    const path = ['http', 'auth', 'read_only_token'];
+    problems.add(
+      'config.invalid',
+      path,
+      offsetAt(root, path),
+      'http.auth.read_only_token is the admin token',
+      'Make another, or remove the line.',
+    );
+  }
+  return tokens;
+}
+
+function httpOf(fields: SidecarFields, folder: string, tokens: Tokens, root: YamlNode, problems: ProblemList): HttpConfig {
+  const { address, port, tls } = fields.http;
+  const refuse = (path: readonly string[], message: string, suggestion: string): void => {
+    problems.add('config.invalid', path, offsetAt(root, path), message, suggestion);
+  };
+  const { cert, key, client_ca: clientCa } = tls;
+  if ((cert === undefined) !== (key === undefined)) {
+    refuse(['http', 'tls'], 'http.tls needs both cert and key', 'Write both, or neither.');
+  }
+  if (clientCa !== undefined && cert === undefined) {
+    refuse(['http', 'tls', 'client_ca'], 'client_ca is of no use without cert and key', 'Write http.tls.cert and key too.');
+  }
+  if (tokens.readOnly !== undefined && tokens.admin === undefined && clientCa === undefined) {
+    const message = 'with a read_only_token alone nobody could change anything';
+    refuse(['http', 'auth', 'read_only_token'], message, 'Write admin_token too.');
+  }
+  if (!isLoopback(address) && tokens.admin === undefined && clientCa === undefined) {
+    refuse(
+      ['http', 'address'],
+      `${quoted(address)} can be reached from other machines, and nothing tells who may use the API`,
+      'Write http.auth.admin_token (or http.tls.client_ca), or `address: 127.0.0.1`.',
+    );
+  }
+  const fromFile = (file: string): string => (isAbsolute(file) ? file : join(folder, file));
+  return {
+    address,
+    port,
+    adminToken: tokens.admin,
+    readOnlyToken: tokens.readOnly,
+    tls:
+      cert === undefined || key === undefined
+        ? undefined
+        : {
+            cert: fromFile(cert),
+            key: fromFile(key),
+            clientCa: clientCa === undefined ? undefined : fromFile(clientCa),
+          },
+  };
 }
 
 function checkEnvironment(value: string | undefined, problems: ProblemList): void {

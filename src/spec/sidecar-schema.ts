@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { textOf } from './check-shape.ts';
 import type { FormFault } from './check-shape.ts';
@@ -28,18 +29,24 @@ const path = (description: string, example: string) =>
   }).meta({ description, examples: [example] });
 
 const address = textOf((text): FormFault | undefined => {
-  if (
+  if (isLoopback(text) || isIP(text) !== 0 || /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,252})$/.test(text)) return undefined;
+  return {
+    code: 'config.invalid',
+    message: `${quoted(text)} is no address to listen on`,
+    suggestion: 'Write `address: 127.0.0.1`, or `0.0.0.0` for every interface.',
+  };
+});
+
+/** Whether what listens there is reached from this machine only. */
+export function isLoopback(text: string): boolean {
+  return (
     text === 'localhost' ||
     text === '::1' ||
     /^127(?:\.(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])){3}$/.test(text)
-  )
-    return undefined;
-  return {
-    code: 'config.invalid',
-    message: `the API has no authentication yet, so it listens on loopback only, not on ${quoted(text)}`,
-    suggestion: 'Write `address: 127.0.0.1` and put an authenticating proxy in front where others need it.',
-  };
-});
+  );
+}
+
+const token = (description: string) => z.unknown().meta({ type: 'string', description, examples: ['${file:/run/secrets/token}'] });
 
 const limits = z
   .strictObject({
@@ -82,6 +89,10 @@ const limits = z
       60_000,
       'A consumer that gets nothing for so long while its partitions grow is made anew; 0 = never.',
     ),
+    body_bytes: int(1024, 16 * MIB, 256 * 1024, 'Largest body of a request, modules apart.'),
+    requests_per_minute: int(1, 1_000_000, 1200, 'Requests of one client address; more are answered with 429.'),
+    module_versions: int(1, 1000, 5, 'Uploaded versions kept of one module, besides those in use.'),
+    log_tail_lines: int(0, 100_000, 1000, 'Log lines kept of each transform, for the logs command.'),
   })
   .prefault({});
 
@@ -130,13 +141,38 @@ export const sidecarSchema = z
           'Compiled modules, relative to this file; .cache in the modules directory by default.',
           'modules/.cache',
         ).optional(),
+        state: path(
+          'What was paused and stopped, relative to this file; .state in the modules directory by default.',
+          'modules/.state',
+        ).optional(),
       })
       .prefault({})
       .describe('Where things are.'),
     http: z
       .strictObject({
-        address: address.default('127.0.0.1').describe('Loopback addresses only.'),
+        address: address
+          .default('127.0.0.1')
+          .describe('Where to listen. Beyond loopback, auth.admin_token or tls.client_ca is required.'),
         port: int(0, 65_535, 8084, 'Port of health, metrics and API; 0 = any free one.'),
+        // Tokens are judged on the tree (sidecar-config.ts), where no message shows them.
+        auth: z
+          .strictObject({
+            admin_token: token('May do everything.').optional(),
+            read_only_token: token('May look and change nothing.').optional(),
+          })
+          .prefault({})
+          .describe('Bearer tokens, as ${env:NAME} or ${file:/path}.'),
+        tls: z
+          .strictObject({
+            cert: path('Certificate chain, PEM, relative to this file.', 'tls/tls.crt').optional(),
+            key: path('Private key, PEM.', 'tls/tls.key').optional(),
+            client_ca: path(
+              'Certificate authority of clients, PEM: whoever shows a certificate of it may do everything.',
+              'tls/ca.crt',
+            ).optional(),
+          })
+          .prefault({})
+          .describe('HTTPS.'),
       })
       .prefault({})
       .describe('Health, metrics and API.'),

@@ -71,6 +71,10 @@ const output = z
       .default('key')
       .describe("Chosen by the output's key, or the input's partition number."),
     timestamp: z.enum(['input', 'now']).default('input').describe("The input's timestamp, or the time of writing."),
+    module_header: z
+      .boolean()
+      .default(false)
+      .describe('Adds the header streamline.module.sha256 to each output: which module made it.'),
   })
   .prefault({});
 
@@ -146,6 +150,17 @@ export const specSchema = z
       .default('partition')
       .describe('Order kept per input partition, or per key only.'),
     errors: errors.describe('What happens to records that fail.'),
+    rollout: z
+      .strictObject({
+        canary: z
+          .int()
+          .min(0)
+          .max(1_000_000)
+          .default(0)
+          .describe('A changed version that traps on one of its first so many records is taken back; 0 = not tried.'),
+      })
+      .prefault({})
+      .describe('How a changed version takes over.'),
     transforms: z
       .array(z.strictObject({ wasm_module: module, config }))
       .min(1)

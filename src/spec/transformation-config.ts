@@ -54,10 +54,16 @@ export interface TransformationConfig {
     readonly subject: string | undefined;
     readonly partition: 'key' | 'input';
     readonly timestamp: 'input' | 'now';
+    /** Outputs carry the header streamline.module.sha256. */
+    readonly moduleHeader: boolean;
   };
   readonly delivery: 'at_least_once' | 'exactly_once';
   readonly ordering: 'partition' | 'key';
   readonly errors: ErrorPolicy;
+  readonly rollout: {
+    /** A changed version that traps on one of its first so many records is taken back; 0 = not tried. */
+    readonly canary: number;
+  };
   /** Where it was read from, for messages: `specs/mask-pii.yaml`. */
   readonly source: string;
   /** sha256 of the normalised config, hex: travels on dead letters. */

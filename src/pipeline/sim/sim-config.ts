@@ -18,7 +18,7 @@ export function simConfig(
     type: undefined,
     payload: 'framed',
     input: { format: 'bytes', start: { at: 'earliest' }, groupId: 'g', tombstones: 'forward' },
-    output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input' },
+    output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input', moduleHeader: false },
     delivery,
     ordering,
     errors: {
@@ -30,6 +30,7 @@ export function simConfig(
       stopAfter: { failures: 0, window: 1000 },
       ...errors,
     },
+    rollout: { canary: 0 },
     source: 'sim.yaml',
     sha256: 'cd34',
   };

@@ -20,6 +20,8 @@ export interface SimExecutorOptions {
   /** Chance that a batch takes very long. */
   readonly slowRate: number;
   readonly buffers: BufferWatch;
+  /** A broken version: every record traps. */
+  readonly broken?: boolean;
 }
 
 /** How long a slow batch takes: longer than a drain waits and a group likes, ms. */
@@ -29,7 +31,7 @@ const SLOW_MS = 1500;
 export class SimExecutor implements Executor {
   readonly parallelism = 3;
   readonly #options: SimExecutorOptions;
-  #closed = false;
+  closed = false;
 
   constructor(options: SimExecutorOptions) {
     this.#options = options;
@@ -41,7 +43,7 @@ export class SimExecutor implements Executor {
     const delayMs = rng() < slowRate ? SLOW_MS : rng() * delayMaxMs;
     const work = new Promise<WorkResult>((resolve, reject) => {
       clock.after(delayMs, () => {
-        if (dies || this.#closed) reject(new StreamlineError('guest.stuck', 'simulated: no guest left'));
+        if (dies || this.closed) reject(new StreamlineError('guest.stuck', 'simulated: no guest left'));
         else resolve(this.#run(batch));
       });
     });
@@ -53,7 +55,7 @@ export class SimExecutor implements Executor {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.closed = true;
   }
 
   #run(batch: PackedBatch): WorkResult {
@@ -75,6 +77,10 @@ export class SimExecutor implements Executor {
   #record(reader: BatchReader, index: number, writer: ResultWriter): 'outputs' | 'filtered' | 'failed' {
     const record = reader.plain(index);
     const id = `${record.partition}@${record.offset}`;
+    if (this.#options.broken === true) {
+      writer.failed(index, 'guest.trap', `simulated: broken at ${id}`, 7);
+      return 'failed';
+    }
     const fate = this.#options.mended.has(id) ? 'pass' : fateOf(record);
     const firstTime = !this.#options.failedOnce.has(id);
     if (fate === 'fail' || ((fate === 'fail_once' || fate === 'trap_then_ok') && firstTime)) {

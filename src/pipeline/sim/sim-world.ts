@@ -25,6 +25,7 @@ const OVER_BYTES_MAX = 12_000;
 interface Running {
   readonly member: SimMember;
   readonly pipeline: Pipeline;
+  versions: number;
   failed: boolean;
 }
 
@@ -32,6 +33,9 @@ export interface SimOutcome {
   readonly violations: readonly string[];
   readonly restarts: number;
   readonly rebalances: number;
+  /** Versions that took over, and that trapped on trial and were taken back. */
+  readonly switches: number;
+  readonly takenBack: number;
   readonly steps: number;
 }
 
@@ -45,6 +49,12 @@ export async function simulate(
 
 class SimWorld {
   readonly #rng: Rng;
+  /** Of its own, so that what else a seed does stays as it was. */
+  readonly #versionRng: Rng;
+  readonly #directory: TopicDirectory = {
+    known: (topic) => (topic === 'routed' ? 'ok' : 'unknown'),
+    check: async (topic) => ({ code: 'route.invalid_topic', message: topic }),
+  };
   readonly #clock = new SimClock();
   readonly #rules: Rules;
   #config: TransformationConfig;
@@ -55,6 +65,9 @@ class SimWorld {
   readonly #buffers = new BufferWatch();
   readonly #inFlightBytesMax: number;
   readonly #everRan: Running[] = [];
+  readonly #executors: SimExecutor[] = [];
+  #switches = 0;
+  #takenBack = 0;
   readonly #violations: string[] = [];
   #deathRate: number;
   #slowRate: number;
@@ -68,6 +81,7 @@ class SimWorld {
 
   constructor(seed: number, delivery: TransformationConfig['delivery']) {
     this.#rng = seededRng(seed);
+    this.#versionRng = seededRng(seed + 1_000_003);
     const rng = this.#rng;
     const pick = <T>(...choices: [T, ...T[]]): T => choices[Math.floor(rng() * choices.length)] ?? choices[0];
     this.#rules = {
@@ -107,6 +121,7 @@ class SimWorld {
     void this.#join();
     void this.#join();
     this.#scheduleTrouble();
+    this.#scheduleVersion();
     let steps = 0;
     let still = 0;
     while (!this.#done() || this.#moving.size > 0) {
@@ -125,7 +140,14 @@ class SimWorld {
       ...this.#buffers.violations,
       ...checkArrivals(this.#cluster.logs, this.#cluster.visible, DEAD_LETTER_TOPIC, this.#rules),
     );
-    return { violations: this.#violations, restarts: this.#restarts, rebalances: this.#rebalances, steps };
+    return {
+      violations: this.#violations,
+      restarts: this.#restarts,
+      rebalances: this.#rebalances,
+      switches: this.#switches,
+      takenBack: this.#takenBack,
+      steps,
+    };
   }
 
   // ---- members ---------------------------------------------------------------------------------------------
@@ -135,18 +157,10 @@ class SimWorld {
     const id = (this.#members += 1);
     const { delivery } = this.#rules;
     const member = new SimMember(id, this.#cluster, this.#clock, this.#rng, this.#faults, delivery);
-    const executor = new SimExecutor({
-      clock: this.#clock,
-      rng: this.#rng,
-      delayMaxMs: this.#faults.delayMaxMs,
-      deathRate: this.#deathRate,
-      slowRate: this.#slowRate,
-      failedOnce: this.#failedOnce,
-      mended: this.#mended,
-      buffers: this.#buffers,
-    });
+    const executor = this.#executor(this.#rng, false);
     const running: Running = {
       member,
+      versions: 1,
       failed: false,
       pipeline: this.#pipeline(member, executor, (error) => this.#onFailed(running, error)),
     };
@@ -162,11 +176,23 @@ class SimWorld {
     this.#assignOrphans();
   }
 
+  #executor(rng: Rng, broken: boolean): SimExecutor {
+    const executor = new SimExecutor({
+      clock: this.#clock,
+      rng,
+      delayMaxMs: this.#faults.delayMaxMs,
+      deathRate: this.#deathRate,
+      slowRate: this.#slowRate,
+      failedOnce: this.#failedOnce,
+      mended: this.#mended,
+      buffers: this.#buffers,
+      broken,
+    });
+    this.#executors.push(executor);
+    return executor;
+  }
+
   #pipeline(member: SimMember, executor: SimExecutor, failed: (error: StreamlineError) => void): Pipeline {
-    const directory: TopicDirectory = {
-      known: (topic) => (topic === 'routed' ? 'ok' : 'unknown'),
-      check: async (topic) => ({ code: 'route.invalid_topic', message: topic }),
-    };
     return new Pipeline(
       {
         config: this.#config,
@@ -182,7 +208,7 @@ class SimWorld {
         source: member,
         sink: member,
         executor,
-        topics: directory,
+        topics: this.#directory,
         clock: this.#clock,
         rng: this.#rng,
         moduleSha256: 'sim',
@@ -270,6 +296,43 @@ class SimWorld {
     });
   }
 
+  /** I10: versions come and go, broken ones on trial; now and then nothing is read for a while. */
+  #scheduleVersion(): void {
+    this.#clock.after(20 + this.#versionRng() * 300, () => {
+      if (this.#quiet) return;
+      const running = this.#running[Math.floor(this.#versionRng() * this.#running.length)];
+      const draw = this.#versionRng();
+      if (running !== undefined && !running.failed && running.member.joined) {
+        if (draw < 0.15) this.#pauseAwhile(running);
+        else this.#adopt(running, draw < 0.5);
+      }
+      this.#scheduleVersion();
+    });
+  }
+
+  #adopt(running: Running, broken: boolean): void {
+    const canary = broken ? 50 : this.#versionRng() < 0.5 ? 15 : 0;
+    running.versions += 1;
+    const parts = {
+      config: { ...this.#config, rollout: { canary } },
+      executor: this.#executor(this.#versionRng, broken),
+      topics: this.#directory,
+      moduleSha256: broken ? 'broken' : 'sim',
+    };
+    running.pipeline.adopt(parts, running.versions, {
+      tookOver: ({ moduleSha256 }) => {
+        if (moduleSha256 === 'broken') this.#violations.push('I10: a broken version took over');
+        this.#switches += 1;
+      },
+      takenBack: () => (this.#takenBack += 1),
+    });
+  }
+
+  #pauseAwhile({ pipeline }: Running): void {
+    pipeline.pause();
+    this.#clock.after(this.#versionRng() * 3000, () => pipeline.resume());
+  }
+
   #calm(): void {
     this.#quiet = true;
     Object.assign(this.#faults, {
@@ -311,6 +374,8 @@ class SimWorld {
   /** After everything has stopped and every answer has come. */
   #checkLeftBehind(): void {
     if (this.#buffers.out > 0) this.#violations.push(`buffers: ${this.#buffers.out} never released`);
+    const alive = this.#executors.filter(({ closed }) => !closed).length;
+    if (alive > 0) this.#violations.push(`I10: ${alive} versions whose guests were never closed`);
     for (const { member, pipeline } of this.#everRan) {
       if (pipeline.inFlightBytes !== 0) this.#violations.push(`${pipeline.inFlightBytes} bytes left in flight`);
       if (!member.closed) this.#violations.push(`member ${member.id} never left the group`);
