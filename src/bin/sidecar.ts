@@ -1,14 +1,20 @@
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
-import { createServer, listen } from '../api/server.ts';
+import { createApi, listen } from '../api/server.ts';
 import { systemClock } from '../base/clock.ts';
-import { createLog, type Logger } from '../observe/log.ts';
+import type { Logger } from '../observe/log.ts';
+import { LogTail } from '../observe/log-tail.ts';
+import { Loggers } from '../observe/loggers.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { CRASH_VARIABLE, CrashPoint } from '../registry/crash-point.ts';
+import { SidecarControl } from '../registry/sidecar-control.ts';
 import { SidecarTransformFactory } from '../registry/sidecar-transform-factory.ts';
-import { TransformationRegistry } from '../registry/transformation-registry.ts';
+import { SpecReload } from '../registry/spec-reload.ts';
+import { SpecWatch } from '../registry/spec-watch.ts';
+import { SpecStore } from '../registry/store/spec-store.ts';
+import { TargetStore } from '../registry/store/target-store.ts';
+import { TransformationRegistry, type RegistryOptions } from '../registry/transformation-registry.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
-import { loadSpecDirectory } from '../spec/spec-directory.ts';
 import { version } from './version.ts';
 
 /** A whole sidecar in this process. */
@@ -16,23 +22,47 @@ export class Sidecar {
   readonly log: Logger;
   readonly registry: TransformationRegistry;
   readonly #config: SidecarConfig;
+  readonly #loggers: Loggers;
   readonly #factory: SidecarTransformFactory;
+  readonly #specs: SpecStore;
+  readonly #targets: TargetStore;
+  readonly #reload: SpecReload;
+  readonly #watch: SpecWatch;
   readonly #server: FastifyInstance;
   #ready = false;
   #stopping = false;
 
   constructor(config: SidecarConfig) {
     this.#config = config;
-    this.log = createLog({ level: config.logLevel });
+    const tail = new LogTail({ linesMax: config.limits.logTailLines });
+    this.#loggers = new Loggers({ level: config.logLevel, clock: systemClock, tail });
+    this.log = this.#loggers.root;
+    const logFor = (transform: string): Logger => this.#loggers.forTransform(transform);
     const crashPoint = CrashPoint.of(process.env);
     if (crashPoint !== undefined) {
       this.log.warn({ step: crashPoint.step }, `${CRASH_VARIABLE} is set: this process will kill itself`);
     }
-    this.#factory = new SidecarTransformFactory(config, systemClock, this.log, crashPoint);
+    this.#factory = new SidecarTransformFactory(config, systemClock, this.log, logFor, crashPoint);
     const { name, detail } = this.#factory.transport;
     this.log.info({ transport: name, detail }, 'speaks to the cluster by this transport');
-    const { limits } = config;
-    this.registry = new TransformationRegistry({
+    const { paths } = config;
+    this.#specs = new SpecStore(paths.specs);
+    this.#targets = new TargetStore(paths.state, { warn: (message) => this.log.warn({}, message) });
+    const workerId = `${hostname()}:${process.pid}`;
+    this.registry = new TransformationRegistry({ ...this.#registryOptions(workerId), logFor });
+    this.#reload = new SpecReload(paths.specs, this.registry, this.log);
+    this.#watch = new SpecWatch({
+      specsDirectory: paths.specs,
+      modulesDirectory: paths.modules,
+      changed: () => void this.#reload.runQuietly(),
+      trouble: (error) => this.log.warn(error.toJSON(), 'changes of files are noticed late'),
+    });
+    this.#server = this.#api(tail, workerId);
+  }
+
+  #registryOptions(workerId: string): Omit<RegistryOptions, 'logFor'> {
+    const { limits, features } = this.#config;
+    return {
       factory: this.#factory,
       limits: {
         pollRecordsMax: limits.pollRecords,
@@ -48,34 +78,55 @@ export class Sidecar {
       stallTimeoutMs: limits.stallTimeoutMs,
       clock: systemClock,
       rng: Math.random,
-      workerId: `${hostname()}:${process.pid}`,
-      logFor: (transform) => this.log.child({ transform }),
-      enabled: config.features.wasmTransforms,
-    });
+      workerId,
+      enabled: features.wasmTransforms,
+      targetOf: (transform) => this.#targets.get(transform),
+      removed: (transform) => void this.#removed(transform),
+    };
+  }
+
+  #api(tail: LogTail, workerId: string): FastifyInstance {
+    const config = this.#config;
     const metrics = createMetrics({
       transforms: () => this.registry.snapshots(),
       specErrors: () => this.registry.specErrors.length,
     });
-    this.#server = createServer({
+    const control = new SidecarControl({
+      config,
+      version,
+      workerId,
+      registry: this.registry,
+      factory: this.#factory,
+      reload: this.#reload,
+      specs: this.#specs,
+      targets: this.#targets,
+      loggers: this.#loggers,
+      tail,
+    });
+    const health = {
       version,
       ready: () => this.#ready,
       metricsText: () => metrics.metrics(),
       metricsContentType: metrics.contentType,
-    });
+    };
+    return createApi({ control, health, http: config.http, limits: config.limits, log: this.log });
   }
 
-  /** Health and metrics first, then the transforms: an orchestrator sees a sidecar that is starting, not one that is gone. */
+  /** Health and API first, then the transforms: an orchestrator sees a sidecar that is starting, not one that is gone. */
   async start(): Promise<void> {
     const address = await listen(this.#server, this.#config.http);
     this.log.info({ address, version }, 'sidecar listening');
-    const specs = await loadSpecDirectory(this.#config.paths.specs);
-    for (const { error } of specs.errors) this.log.error(error.toJSON(), 'spec refused');
+    await this.#targets.load();
+    await this.#sweep();
+    // Before the first look: whatever changes after it is noticed.
+    await this.#watch.start();
+    const { specs, up } = await this.#reload.run();
     if (!this.#config.features.wasmTransforms) {
       const names = specs.configs.map((config) => config.name);
       this.log.warn({ transforms: names }, 'wasm_transforms is off: specs are STOPPED (feature disabled)');
     }
     if (this.#config.features.wasmTransforms && specs.configs.length > 0) this.#factory.connectAhead();
-    await this.registry.reconcile(specs);
+    await up;
     if (this.#stopping) return;
     this.#ready = true;
     this.log.info({ transforms: specs.configs.length, refused: specs.errors.length }, 'sidecar ready');
@@ -85,9 +136,24 @@ export class Sidecar {
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#ready = false;
+    await this.#watch.close();
     await this.registry.close();
     await this.#factory.close();
     await this.#server.close();
     this.log.info({}, 'sidecar stopped');
+  }
+
+  /** What a process that died in the midst of writing left behind. */
+  async #sweep(): Promise<void> {
+    for (const sweep of [() => this.#specs.sweep(), () => this.#factory.modules.sweep()]) {
+      await sweep().catch((thrown: unknown) => this.log.debug({ err: String(thrown) }, 'leftovers were not removed'));
+    }
+  }
+
+  async #removed(transform: string): Promise<void> {
+    await this.#targets.forget(transform).catch((thrown: unknown) => {
+      this.log.warn({ transform, err: String(thrown) }, 'its state could not be removed');
+    });
+    this.#loggers.forget(transform);
   }
 }

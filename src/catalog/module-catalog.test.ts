@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StreamlineError } from '../base/error.ts';
-import { ModuleCatalog, ModuleRefusedError, type CatalogOptions } from './module-catalog.ts';
+import { RefusedError } from '../base/error.ts';
+import { ModuleCatalog, type CatalogOptions } from './module-catalog.ts';
 import { FUEL_LEFT } from './prepared-module.ts';
 import { buildModule, type BuiltFunction } from './wasm-builder.ts';
 
@@ -96,7 +97,7 @@ test('a refused module tells every reason', async () => {
   writeFileSync(join(modulesDir, 'empty.wasm'), buildModule({ functions: [], memory: undefined }));
   const { catalog } = openCatalog();
   const error = await refusedWith(catalog.prepare(request('empty.wasm')));
-  assert.ok(error instanceof ModuleRefusedError);
+  assert.ok(error instanceof RefusedError);
   assert.deepEqual(
     error.reasons.map((reason) => reason.code),
     ['module.missing_export', 'module.missing_export'],

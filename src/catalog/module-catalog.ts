@@ -1,4 +1,4 @@
-import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import { RefusedError, StreamlineError, toStreamlineError } from '../base/error.ts';
 import { fromPlainError, type CatalogReply, type RefusedReply } from './catalog-messages.ts';
 import { CatalogWorker } from './catalog-worker.ts';
 import { MODULE_BYTES_MAX } from './inspect-module.ts';
@@ -26,36 +26,11 @@ const IDLE_MS = 10_000;
 const THREADS_MAX = 2;
 
 export interface PrepareRequest {
-  /** Relative to the modules directory. */
+  /** Relative to the modules directory; how errors name it. */
   readonly modulePath: string;
   readonly maxMemoryMb: number;
   /** Budget of start and `_initialize`, which run before the host can set one. */
   readonly initTimeoutMs: number;
-}
-
-/** A module refused for one or more reasons: code and message are the first one's, `reasons` has them all. */
-export class ModuleRefusedError extends StreamlineError {
-  readonly reasons: readonly StreamlineError[];
-
-  constructor(first: StreamlineError, reasons: readonly StreamlineError[]) {
-    const more =
-      reasons.length > 1
-        ? ` (and ${reasons.length - 1} more: ${reasons
-            .slice(1, 4)
-            .map((r) => r.message)
-            .join('; ')})`
-        : '';
-    const { place, configPath, suggestion } = first;
-    super(first.code, first.message + more, { place, configPath, suggestion });
-    this.reasons = reasons;
-  }
-
-  override toJSON(): Record<string, unknown> {
-    return {
-      ...super.toJSON(),
-      ...(this.reasons.length > 1 ? { reasons: this.reasons.map((reason) => reason.toJSON()) } : {}),
-    };
-  }
 }
 
 interface Waiting {
@@ -81,10 +56,14 @@ export class ModuleCatalog {
     this.#options = options;
   }
 
-  /** Rejects with StreamlineError: spec.module_missing, module.* (ModuleRefusedError when the bytes are at fault). */
+  /** Rejects with StreamlineError: spec.module_missing, module.* (RefusedError when the bytes are at fault). */
   async prepare(request: PrepareRequest): Promise<PreparedModule> {
     const bytesMax = this.#options.moduleBytesMax ?? MODULE_BYTES_MAX;
-    const bytes = await readModuleFile(this.#options.modulesDir, request.modulePath, bytesMax);
+    return this.prepareBytes(await readModuleFile(this.#options.modulesDir, request.modulePath, bytesMax), request);
+  }
+
+  /** The same of bytes that are in no file yet. */
+  prepareBytes(bytes: Uint8Array<ArrayBuffer>, request: PrepareRequest): Promise<PreparedModule> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ request, bytes, resolve, reject });
       this.#next();
@@ -152,5 +131,5 @@ function closedError(): StreamlineError {
 function refusal(reply: RefusedReply, place: string): StreamlineError {
   const [first, ...rest] = reply.errors;
   const error = fromPlainError(first, place);
-  return new ModuleRefusedError(error, [error, ...rest.map((plain) => fromPlainError(plain, place))]);
+  return new RefusedError([error, ...rest.map((plain) => fromPlainError(plain, place))]);
 }

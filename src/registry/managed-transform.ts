@@ -1,18 +1,19 @@
-import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
 import { Pipeline, type PipelineLimits, type PipelineLog } from '../pipeline/pipeline.ts';
+import type { Executor } from '../pipeline/ports.ts';
+import type { VersionParts } from '../pipeline/version.ts';
+import type { Switch } from '../pipeline/versions.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { TargetState } from './control.ts';
 import { StallWatch } from './stall-watch.ts';
-import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
+import type { GuestEngine, GuestReport, KafkaEdge, TransformFactory } from './transform-factory.ts';
+import { RestartPause } from './restart-pause.ts';
+import { ServingRecord } from './serving-record.ts';
+import type { TransformSnapshot, TransformState } from './transform-snapshot.ts';
 import { addTotals, emptyTotals, type TransformTotals } from './transform-totals.ts';
-
-/**
- * Kafka Connect's states. STOPPED: not started, or taken down. UNASSIGNED: on its way up, or up and not yet given its share by
- * the group. RUNNING: it has it.
- */
-export type TransformState = 'UNASSIGNED' | 'RUNNING' | 'RESTARTING' | 'FAILED' | 'STOPPED';
+import { digestOf, groupChanges, isSameVersion, type Candidate, type VersionIdentity } from './version-change.ts';
 
 export interface ManagedOptions {
   readonly factory: TransformFactory;
@@ -25,161 +26,287 @@ export interface ManagedOptions {
   readonly rng: Rng;
   readonly workerId: string;
   readonly log: TransformLog;
-  /** What went before under the same name, when a changed spec replaces it: its counts go on. */
-  readonly predecessor?: TransformSnapshot | undefined;
+  /** `features.wasm_transforms`: off means that nothing starts and no group is joined; every transform is STOPPED. */
+  readonly enabled: boolean;
+  /** Of the module's file when the spec was read. */
+  readonly moduleSha256?: string | undefined;
+  /** What a person wanted of it before this process. */
+  readonly target?: TargetState;
 }
 
 export interface TransformLog extends PipelineLog {
   error(fields: Record<string, unknown>, message: string): void;
 }
 
-export interface TransformSnapshot {
-  readonly name: string;
-  readonly state: TransformState;
-  /** Why it is FAILED or RESTARTING. */
-  readonly error: StreamlineError | undefined;
-  readonly config: TransformationConfig;
-  readonly moduleSha256: string | undefined;
-  readonly partitions: readonly number[];
-  readonly lag: readonly { readonly partition: number; readonly lag: number }[];
-  readonly totals: TransformTotals;
-  readonly instances: { readonly busy: number; readonly idle: number };
-  readonly stuckThreads: number;
-  readonly inFlightBytes: number;
-  readonly lastCommitMs: number | undefined;
-  readonly restarts: number;
-}
-
 interface Running {
   readonly pipeline: Pipeline;
-  readonly engine: GuestEngine;
+  /** One for each version that has not gone. */
+  readonly engines: Map<Executor, GuestEngine>;
   readonly edge: KafkaEdge;
   readonly watch: StallWatch;
 }
 
+/** What a new version needs before the old one makes way. */
+interface Prepared {
+  readonly engine: GuestEngine;
+  /** Where the group notices. */
+  readonly edge: KafkaEdge | undefined;
+  readonly parts: VersionParts | undefined;
+}
+
 /**
  * One transform's life: brought up, watched, brought up again after a pause when the cluster is at fault, FAILED and left alone
- * when the module, the spec or a record is. It never throws at its owner and never retries hot.
+ * when the module, the spec or a record is. A changed spec or module comes up beside the version that serves and takes its place between two
+ * batches, or, where the group would notice, after a drain; one that does not come up never takes it (I10). It never throws at its owner
+ * and never retries hot.
  */
 export class ManagedTransform {
+  /** What the spec says by now. */
+  #wanted: VersionIdentity;
   #config: TransformationConfig;
   readonly #options: ManagedOptions;
-  #state: TransformState = 'STOPPED';
+  #state: Exclude<TransformState, 'PAUSED'> = 'STOPPED';
+  #target: TargetState;
   #error: StreamlineError | undefined;
   #running: Running | undefined;
-  #past: TransformTotals;
-  #restarts: number;
+  #candidate: Candidate | undefined;
+  readonly #serving = new ServingRecord();
+  /** Grows with every change of what is wanted: what was begun for an earlier one is dropped. */
+  #edition = 0;
+  #past: TransformTotals = emptyTotals();
+  #restarts = 0;
   /** Grows when an attempt to run ends: one that fails twice, in its start and by its pipeline, is restarted once. */
   #attempt = 0;
   #guestsMade = false;
-  /** Failures in a row: the next pause. */
-  #failures = 0;
-  #startedAtMs = 0;
+  readonly #pause: RestartPause;
   #stopping = false;
-  readonly #stopAsked = Promise.withResolvers<void>();
+  #stopAsked = Promise.withResolvers<void>();
   #cancelRestart: (() => void) | undefined;
+  #cancelRetry: (() => void) | undefined;
   /** One change of state at a time. */
   #work: Promise<void> = Promise.resolve();
 
   constructor(config: TransformationConfig, options: ManagedOptions) {
     this.#config = config;
+    this.#wanted = { config, moduleSha256: options.moduleSha256 };
     this.#options = options;
-    this.#past = options.predecessor?.totals ?? emptyTotals();
-    this.#restarts = options.predecessor?.restarts ?? 0;
+    this.#target = options.target ?? 'RUNNING';
+    this.#pause = new RestartPause(options);
   }
 
   get config(): TransformationConfig {
     return this.#config;
   }
 
-  /** The same spec, read again: it may have moved to another file or line. */
-  adopt(config: TransformationConfig): void {
-    assert(config.sha256 === this.#config.sha256, 'a transform adopts no other spec');
-    this.#config = config;
+  /** Of the spec file as it is now: what serves may be older. */
+  get wantedConfig(): TransformationConfig {
+    return this.#wanted.config;
   }
 
-  /** Resolves when it runs or the first attempt has failed. */
+  get target(): TargetState {
+    return this.#target;
+  }
+
+  switchOf(partition: number): Switch | undefined {
+    return this.#running?.pipeline.switchOf(partition);
+  }
+
+  /** Topics that route() has named. */
+  get routedTopics(): readonly string[] {
+    return this.#running?.pipeline.serving.topics.named?.() ?? [];
+  }
+
+  /** Resolves when it runs or the first attempt has failed. Does nothing when it is to be stopped. */
   start(): Promise<void> {
-    if (this.#state === 'STOPPED' && !this.#stopping) this.#state = 'UNASSIGNED';
+    if (this.#state === 'STOPPED' && this.#isWanted) this.#state = 'UNASSIGNED';
     return this.#enqueue(() => this.#bringUp());
   }
 
-  /** Drains, commits, leaves the group. Idempotent. A start under way is given up at once. */
+  /** Drains, commits, leaves the group, for good. Idempotent. A start under way is given up at once. */
   stop(): Promise<void> {
     this.#stopping = true;
-    this.#cancelRestart?.();
-    this.#stopAsked.resolve();
-    void this.#running?.pipeline.stop();
-    return this.#enqueue(async () => {
-      await this.#takeDown();
-      this.#state = 'STOPPED';
-      this.#error = undefined;
-    });
+    return this.#halt();
+  }
+
+  /** RUNNING, PAUSED (keeps its share of the group), STOPPED (leaves it). Resolves when that is so, or a start has failed. */
+  async setTarget(target: TargetState): Promise<void> {
+    if (target === this.#target) return;
+    this.#target = target;
+    if (target === 'STOPPED') return this.#halt();
+    const pipeline = this.#running?.pipeline;
+    if (target === 'PAUSED') pipeline?.pause();
+    else pipeline?.resume();
+    if (this.#state !== 'STOPPED') return;
+    await this.start();
+    await this.#catchUp();
+  }
+
+  /** Takes it down and brings it up again: a failed one as its files are now, else the version that serves, and a refused one anew. */
+  async restart(): Promise<void> {
+    const failed = this.#state === 'FAILED';
+    const halted = this.#halt();
+    if (this.#isWanted) this.#state = 'RESTARTING';
+    await halted;
+    this.#pause.reset();
+    this.#candidate = undefined;
+    if (failed) this.#forget();
+    await this.start();
+    await this.#catchUp();
+  }
+
+  /**
+   * What is wanted has been read again. Resolves when it serves (or is on trial), or was refused and the version before goes on.
+   * @param moduleSha256 of the module's file as it is now; undefined when it cannot be read
+   */
+  async update(config: TransformationConfig, moduleSha256: string | undefined): Promise<void> {
+    const before = this.#wanted;
+    this.#wanted = { config, moduleSha256 };
+    // The same spec may have moved to another file or line.
+    if (config.sha256 === this.#config.sha256) this.#config = config;
+    if (this.#serving.is(this.#wanted)) this.#withdraw();
+    else if (!isSameVersion(before, this.#wanted)) await this.#changed();
   }
 
   snapshot(): TransformSnapshot {
     const running = this.#running;
-    const report = running?.engine.report();
+    const reports = this.#reports();
     return {
       name: this.#config.name,
-      state: this.#state === 'RUNNING' && running?.pipeline.joined !== true ? 'UNASSIGNED' : this.#state,
+      state: this.#shownState(),
+      target: this.#target,
       error: this.#error,
       config: this.#config,
-      moduleSha256: running?.engine.facts?.sha256,
+      module: this.#serving.module,
+      version: this.#serving.view(running?.pipeline.serving),
+      candidate: this.#candidate,
+      canary: this.#candidate?.stage === 'CANARY' ? running?.pipeline.trial : undefined,
       partitions: running?.pipeline.partitions ?? [],
       lag: running?.edge.lag() ?? [],
-      totals: addTotals(this.#past, running?.pipeline.stats, report),
-      instances: report?.instances ?? { busy: 0, idle: 0 },
-      stuckThreads: report?.stuckThreads ?? 0,
+      totals: reports.reduce((totals, report) => addTotals(totals, undefined, report), this.#pastWith(running)),
+      instances: reports.reduce(
+        ({ busy, idle }, { instances }) => ({ busy: busy + instances.busy, idle: idle + instances.idle }),
+        { busy: 0, idle: 0 },
+      ),
+      stuckThreads: reports.reduce((sum, { stuckThreads }) => sum + stuckThreads, 0),
       inFlightBytes: running?.pipeline.inFlightBytes ?? 0,
       lastCommitMs: running?.pipeline.lastCommitMs,
       restarts: this.#restarts,
     };
   }
 
-  async #bringUp(): Promise<void> {
-    if (this.#stopping) return;
+  #shownState(): TransformState {
+    if (this.#state !== 'RUNNING') return this.#state;
+    if (this.#target === 'PAUSED') return 'PAUSED';
+    return this.#running?.pipeline.joined === true ? 'RUNNING' : 'UNASSIGNED';
+  }
+
+  #reports(): GuestReport[] {
+    return [...(this.#running?.engines.values() ?? [])].map((engine) => engine.report());
+  }
+
+  #pastWith(running: Running | undefined): TransformTotals {
+    return addTotals(this.#past, running?.pipeline.stats, undefined);
+  }
+
+  get #isWanted(): boolean {
+    return this.#options.enabled && !this.#stopping && this.#target !== 'STOPPED';
+  }
+
+  // ---- up and down ---------------------------------------------------------------------------------------------
+
+  /** Gives up a start under way, takes down what runs. */
+  #halt(): Promise<void> {
+    this.#edition += 1;
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
+    this.#cancelRetry?.();
+    this.#stopAsked.resolve();
+    void this.#running?.pipeline.stop();
+    return this.#enqueue(async () => {
+      await this.#takeDown();
+      this.#attempt += 1;
+      this.#state = 'STOPPED';
+      this.#error = undefined;
+      if (this.#candidate?.stage !== 'REFUSED') this.#candidate = undefined;
+      this.#stopAsked = Promise.withResolvers();
+    });
+  }
+
+  /** The next start takes the spec and the module as they are by then. */
+  #forget(): void {
+    this.#config = this.#wanted.config;
+    this.#serving.forget();
+    this.#guestsMade = false;
+  }
+
+  async #bringUp(prepared?: Prepared): Promise<void> {
+    let engine = prepared?.engine;
     const attempt = this.#attempt;
     const config = this.#config;
-    const { factory, clock, log } = this.#options;
-    let engine: GuestEngine | undefined;
+    const { factory } = this.#options;
+    const makeEdge = (): Promise<KafkaEdge | undefined> =>
+      this.#unlessStopped(factory.edge(config), async () => undefined);
     try {
-      const makeEdge = (): Promise<KafkaEdge | undefined> =>
-        this.#unlessStopped(factory.edge(config), async () => undefined);
+      if (!this.#isWanted || this.#running !== undefined) return;
       // A module that was good once is good: the cluster is asked first then, and while it is away no guest is made in vain.
-      const ahead = this.#guestsMade ? await makeEdge() : undefined;
-      if (this.#stopping) return;
-      engine = await this.#unlessStopped(factory.guest(config), (late) => late.executor.close());
+      const ahead = prepared?.edge ?? (this.#guestsMade ? await makeEdge() : undefined);
+      if (!this.#isWanted) return;
+      const kept = this.#serving.module;
+      engine ??= await this.#unlessStopped(factory.guest(config, kept), (late) => late.executor.close());
       if (engine === undefined) return;
+      // What was read may be newer than what was looked at.
+      if (kept === undefined) this.#wasRead(config, engine);
       this.#guestsMade = true;
       const edge = ahead ?? (await makeEdge());
-      if (edge === undefined) {
-        await engine.executor.close();
-        return;
-      }
-      const pipeline = this.#pipelineOf(config, engine, edge, attempt);
-      const watch = this.#watchOf(pipeline, edge, attempt);
-      this.#running = { pipeline, engine, edge, watch };
+      if (edge === undefined) return;
+      const running = this.#assemble(config, engine, edge, attempt);
       engine = undefined;
-      await pipeline.start();
-      watch.start();
-      this.#startedAtMs = clock.nowMs();
-      this.#state = 'RUNNING';
-      this.#error = undefined;
-      log.info({ input: config.inputTopic, output: config.outputTopic ?? '(route)' }, 'transform running');
+      await this.#run(running);
     } catch (thrown) {
-      await engine?.executor.close().catch(() => undefined);
       this.#failed(attempt, toStreamlineError(thrown));
+    } finally {
+      await engine?.executor.close().catch(() => undefined);
     }
   }
 
-  #pipelineOf(config: TransformationConfig, engine: GuestEngine, edge: KafkaEdge, attempt: number): Pipeline {
+  #wasRead(config: TransformationConfig, { module }: GuestEngine): void {
+    if (this.#wanted.config.sha256 === config.sha256) this.#wanted = { ...this.#wanted, moduleSha256: digestOf(module) };
+  }
+
+  #assemble(config: TransformationConfig, engine: GuestEngine, edge: KafkaEdge, attempt: number): Running {
     const { limits, clock, rng, workerId, log } = this.#options;
     const { source, sink, topics } = edge;
-    const { executor, facts } = engine;
-    const moduleSha256 = facts?.sha256 ?? 'builtin';
-    const parts = { config, limits, source, sink, executor, topics, clock, rng, moduleSha256, workerId, log };
-    return new Pipeline(parts, (error) => this.#failed(attempt, error));
+    const { executor, module } = engine;
+    this.#config = config;
+    const versionNumber = this.#serving.serve(config, module, clock.wallMs());
+    const version = { config, executor, topics, moduleSha256: digestOf(module), versionNumber };
+    const closed = (gone: Executor): void => this.#closed(gone);
+    const parts = { ...version, limits, source, sink, clock, rng, workerId, log, closed };
+    const pipeline = new Pipeline(parts, (error) => this.#failed(attempt, error));
+    const watch = this.#watchOf(pipeline, edge, attempt);
+    return { pipeline, engines: new Map([[executor, engine]]), edge, watch };
+  }
+
+  async #run(running: Running): Promise<void> {
+    const { log } = this.#options;
+    const { pipeline, watch } = running;
+    this.#running = running;
+    if (this.#target === 'PAUSED') pipeline.pause();
+    await pipeline.start();
+    watch.start();
+    this.#pause.running();
+    this.#state = 'RUNNING';
+    this.#error = undefined;
+    const { inputTopic, outputTopic } = this.#config;
+    log.info({ input: inputTopic, output: outputTopic ?? '(route)' }, 'transform running');
+  }
+
+  /** A version is done: what its guests did counts on. */
+  #closed(executor: Executor): void {
+    const engine = this.#running?.engines.get(executor);
+    if (engine === undefined) return;
+    this.#running?.engines.delete(executor);
+    this.#past = addTotals(this.#past, undefined, engine.report());
   }
 
   #watchOf(pipeline: Pipeline, edge: KafkaEdge, attempt: number): StallWatch {
@@ -189,7 +316,8 @@ export class ManagedTransform {
       timeoutMs: stallTimeoutMs,
       progress: () => {
         const { received, inFlight } = pipeline.stats;
-        return { received, inFlight, partitions: pipeline.partitions };
+        // A paused one gets nothing and is well.
+        return { received, inFlight, partitions: this.#target === 'PAUSED' ? [] : pipeline.partitions };
       },
       endOffsets: (partitions) => edge.endOffsets(partitions),
       stalled: (error) => this.#failed(attempt, error),
@@ -208,7 +336,7 @@ export class ManagedTransform {
   /** Told by the pipeline or a failed start, possibly in the middle of another change: only queues the consequences. */
   #failed(attempt: number, error: StreamlineError): void {
     void this.#enqueue(async () => {
-      if (this.#stopping || attempt !== this.#attempt) return;
+      if (!this.#isWanted || attempt !== this.#attempt) return;
       this.#attempt += 1;
       this.#error = error;
       const restarts = isWorthRestarting(error);
@@ -219,28 +347,22 @@ export class ManagedTransform {
         this.#options.log.error(fields, 'transform failed');
         return;
       }
-      const delayMs = this.#nextPause();
+      const delayMs = this.#pause.nextMs();
       this.#options.log.warn({ ...fields, restartInMs: Math.round(delayMs) }, 'transform will be restarted');
       this.#restartAfter(delayMs);
     });
   }
 
-  /** Exponential, jittered; starts over once the transform has run for longer than the longest pause. */
-  #nextPause(): number {
-    const { clock, rng, restartBackoffMs, restartBackoffMaxMs } = this.#options;
-    const ranMs = this.#startedAtMs === 0 ? 0 : clock.nowMs() - this.#startedAtMs;
-    this.#failures = ranMs > restartBackoffMaxMs ? 1 : this.#failures + 1;
-    this.#startedAtMs = 0;
-    const ceiling = Math.min(restartBackoffMaxMs, restartBackoffMs * 2 ** Math.min(this.#failures - 1, 30));
-    return ceiling * (0.5 + 0.5 * rng());
-  }
-
   #restartAfter(delayMs: number): void {
     this.#cancelRestart = this.#options.clock.after(delayMs, () => {
       this.#cancelRestart = undefined;
-      if (this.#stopping) return;
+      if (!this.#isWanted) return;
       this.#restarts += 1;
-      void this.start();
+      void this.start().then(() => {
+        // It was on trial when the pipeline went.
+        const lost = this.#candidate?.stage === 'CANARY' && this.#running?.pipeline.trial === undefined;
+        return lost ? this.#changed() : undefined;
+      });
     });
   }
 
@@ -249,9 +371,146 @@ export class ManagedTransform {
     if (running === undefined) return;
     running.watch.stop();
     await running.pipeline.stop();
-    // The report is taken at the end: what the guests did while draining counts too.
-    this.#past = addTotals(this.#past, running.pipeline.stats, running.engine.report());
+    this.#serving.ended(running.pipeline.serving);
+    // The reports are taken at the end: what the guests did while draining counts too.
+    this.#past = this.#reports().reduce((sum, report) => addTotals(sum, undefined, report), this.#pastWith(running));
     this.#running = undefined;
+  }
+
+  // ---- versions ------------------------------------------------------------------------------------------------
+
+  /** What is wanted is the version that serves: another that is on its way makes no sense any more. */
+  #withdraw(): void {
+    if (this.#candidate === undefined) return;
+    this.#edition += 1;
+    this.#cancelRetry?.();
+    if (this.#candidate.stage === 'CANARY') this.#running?.pipeline.withdraw();
+    this.#candidate = undefined;
+  }
+
+  /** After a stop what is wanted may be another version than the one that serves. */
+  async #catchUp(): Promise<void> {
+    if (this.#serving.identity !== undefined && !this.#serving.is(this.#wanted)) await this.#changed();
+  }
+
+  /** Another version is wanted. */
+  async #changed(): Promise<void> {
+    const edition = (this.#edition += 1);
+    this.#cancelRetry?.();
+    const wanted = this.#wanted;
+    this.#candidate = { ...wanted, stage: 'PREPARING', sinceMs: this.#options.clock.wallMs(), error: undefined };
+    // A start under way ends first, one way or the other.
+    await this.#enqueue(() => Promise.resolve());
+    if (edition !== this.#edition || this.#stopping) return;
+    if (this.#serving.is(wanted)) this.#candidate = undefined;
+    else if (this.#running !== undefined || this.#state === 'RESTARTING') await this.#replace(wanted, edition);
+    else await this.#enqueue(() => this.#beginAnew(edition));
+  }
+
+  /** Nothing serves that could go on meanwhile. */
+  async #beginAnew(edition: number): Promise<void> {
+    if (edition !== this.#edition) return;
+    this.#forget();
+    this.#candidate = undefined;
+    this.#pause.reset();
+    if (!this.#isWanted) return;
+    this.#state = 'UNASSIGNED';
+    this.#error = undefined;
+    this.#attempt += 1;
+    await this.#bringUp();
+  }
+
+  async #replace(wanted: VersionIdentity, edition: number): Promise<void> {
+    let prepared: Prepared | undefined;
+    try {
+      prepared = await this.#prepare(wanted.config);
+    } catch (thrown) {
+      if (edition === this.#edition) this.#refuse(wanted, toStreamlineError(thrown), edition);
+      return;
+    }
+    if (prepared === undefined) return;
+    const ready = prepared;
+    await this.#enqueue(() => this.#takeOver(wanted.config, ready, edition));
+  }
+
+  /** Beside what serves: read, checked, compiled, initialised, warm; its topics are there. undefined: a stop came first. */
+  async #prepare(config: TransformationConfig): Promise<Prepared | undefined> {
+    const { factory } = this.#options;
+    const engine = await this.#unlessStopped(factory.guest(config), (late) => late.executor.close());
+    if (engine === undefined) return undefined;
+    try {
+      if (groupChanges(this.#config, config).length > 0) {
+        const edge = await this.#unlessStopped(factory.edge(config), async () => undefined);
+        if (edge !== undefined) return { engine, edge, parts: undefined };
+      } else {
+        const topics = await this.#unlessStopped(factory.topics(config), async () => undefined);
+        const { executor, module } = engine;
+        if (topics !== undefined) {
+          const parts = { config, executor, topics, moduleSha256: digestOf(module) };
+          return { engine, edge: undefined, parts };
+        }
+      }
+    } catch (thrown) {
+      await engine.executor.close();
+      throw thrown;
+    }
+    await engine.executor.close();
+    return undefined;
+  }
+
+  async #takeOver(config: TransformationConfig, prepared: Prepared, edition: number): Promise<void> {
+    const { engine, parts } = prepared;
+    if (edition !== this.#edition || !this.#isWanted) {
+      await engine.executor.close();
+      return;
+    }
+    const running = this.#running;
+    const inPlace = parts !== undefined && running !== undefined && groupChanges(this.#config, config).length === 0;
+    if (inPlace) {
+      this.#adopt(running, engine, parts, edition);
+      return;
+    }
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
+    await this.#takeDown();
+    this.#attempt += 1;
+    this.#forget();
+    this.#config = config;
+    this.#serving.module = engine.module;
+    this.#candidate = undefined;
+    this.#state = 'UNASSIGNED';
+    await this.#bringUp(prepared);
+  }
+
+  #adopt(running: Running, engine: GuestEngine, parts: VersionParts, edition: number): void {
+    const { log, clock } = this.#options;
+    const { config, moduleSha256 } = parts;
+    running.engines.set(parts.executor, engine);
+    const { canary } = config.rollout;
+    const wanted = { config, moduleSha256 };
+    this.#candidate = { ...wanted, stage: 'CANARY', sinceMs: clock.wallMs(), error: undefined };
+    if (canary > 0) log.info({ ...versionFields(wanted), canary }, 'version on trial');
+    running.pipeline.adopt(parts, this.#serving.nextNumber(), {
+      tookOver: ({ number }) => {
+        this.#config = config;
+        this.#serving.serve(config, engine.module, clock.wallMs(), number);
+        this.#candidate = undefined;
+        log.info({ version: number, ...versionFields(wanted) }, 'version took over');
+      },
+      takenBack: (error) => this.#refuse(wanted, error, edition),
+    });
+  }
+
+  /** I10: the version before goes on, and everybody can see why. */
+  #refuse(wanted: VersionIdentity, error: StreamlineError, edition: number): void {
+    const { clock, log } = this.#options;
+    this.#candidate = { ...wanted, stage: 'REFUSED', sinceMs: clock.wallMs(), error };
+    log.error({ ...error.toJSON(), ...versionFields(wanted) }, 'new version refused, the one before goes on');
+    if (error.origin !== 'broker') return;
+    // What the cluster refused it may take later.
+    this.#cancelRetry = clock.after(this.#options.restartBackoffMaxMs, () => {
+      if (edition === this.#edition && this.#isWanted) void this.#changed();
+    });
   }
 
   #enqueue(change: () => Promise<void>): Promise<void> {
@@ -260,6 +519,10 @@ export class ManagedTransform {
     });
     return this.#work;
   }
+}
+
+function versionFields({ config, moduleSha256 }: VersionIdentity): Record<string, unknown> {
+  return { moduleSha256, configSha256: config.sha256, module: config.stages[0].wasmModule };
 }
 
 /** The cluster (and bugs of ours) may be better next time; a module, a spec or a record will not change by itself. */

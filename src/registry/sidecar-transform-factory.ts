@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { StreamlineError } from '../base/error.ts';
 import { ModuleCatalog } from '../catalog/module-catalog.ts';
+import { ModuleStore } from '../catalog/module-store.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
 import type { GuestConfig } from '../guest/guest-config.ts';
 import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
@@ -20,6 +21,7 @@ import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { CrashPoint } from './crash-point.ts';
 import { transactionSettings } from './transaction-settings.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
+import { BUILTIN_DIGEST } from './version-change.ts';
 
 interface Connection {
   readonly client: KafkaAdmin;
@@ -29,19 +31,36 @@ interface Connection {
 /** Flushing this often costs no throughput (bench/README.md), and bounds what a crash repeats. */
 const FLUSH_INTERVAL_MAX_MS = 100;
 
+/** Which spec will use a module, and with how much memory, is not known when it is uploaded. */
+const MEMORY_MB_MAX = 4096;
+
 /** The parts as a sidecar has them: modules from its directory, guests in threads, the cluster of its configuration. */
 export class SidecarTransformFactory implements TransformFactory {
   readonly #config: SidecarConfig;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #catalog: ModuleCatalog;
+  /** The modules directory. */
+  readonly modules: ModuleStore;
+  readonly #logFor: (transform: string) => Logger;
   readonly #crashPoint: CrashPoint | undefined;
   readonly #process = randomUUID();
   #transport: KafkaTransport | undefined;
   #admin: Connection | undefined;
 
-  /** @param crashPoint for tests: where this process is to die */
-  constructor(config: SidecarConfig, clock: Clock, log: Logger, crashPoint?: CrashPoint) {
+  /**
+   * @param logFor the log of a transform
+   * @param crashPoint for tests: where this process is to die
+   */
+  constructor(
+    config: SidecarConfig,
+    clock: Clock,
+    log: Logger,
+    logFor: (transform: string) => Logger = (transform) => log.child({ transform }),
+    crashPoint?: CrashPoint,
+  ) {
+    this.#logFor = logFor;
+    this.modules = new ModuleStore(config.paths.modules);
     this.#crashPoint = crashPoint;
     this.#config = config;
     this.#clock = clock;
@@ -70,8 +89,19 @@ export class SidecarTransformFactory implements TransformFactory {
     }
   }
 
-  async guest(config: TransformationConfig): Promise<GuestEngine> {
-    const module = await this.module(config);
+  /** Everything that can be known of a module before it is anywhere. Rejects with module.*. */
+  async inspect(bytes: Uint8Array<ArrayBuffer>, name: string): Promise<PreparedModule> {
+    const { initTimeoutMs } = this.#config.limits;
+    return this.#catalog.prepareBytes(bytes, { modulePath: name, maxMemoryMb: MEMORY_MB_MAX, initTimeoutMs });
+  }
+
+  async digest(config: TransformationConfig): Promise<string | undefined> {
+    const [stage] = config.stages;
+    return isBuiltin(stage.wasmModule) ? BUILTIN_DIGEST : this.modules.digest(stage.wasmModule);
+  }
+
+  async guest(config: TransformationConfig, known?: PreparedModule): Promise<GuestEngine> {
+    const module = known ?? (await this.module(config));
     const { limits } = this.#config;
     const guestConfig = this.#guestConfig(config);
     const pool = {
@@ -79,7 +109,7 @@ export class SidecarTransformFactory implements TransformFactory {
       idleInstanceMs: limits.idleInstanceMs,
       stuckThreadsMax: limits.stuckThreads,
     };
-    const log = this.#log.child({ transform: config.name });
+    const log = this.#logFor(config.name);
     const executor = new ThreadedExecutor({ config: guestConfig, module }, pool, this.#clock, (lines) =>
       writeGuestLog(log, lines),
     );
@@ -87,7 +117,7 @@ export class SidecarTransformFactory implements TransformFactory {
     this.#crashPoint?.watchExecutor(executor);
     return {
       executor,
-      facts: module?.facts,
+      module,
       report: () => {
         const { latencyCounts, fuelUsed, instances, instanceRestarts, stuckThreads, logLinesDropped } =
           executor.stats();
@@ -105,12 +135,12 @@ export class SidecarTransformFactory implements TransformFactory {
   }
 
   async edge(config: TransformationConfig): Promise<KafkaEdge> {
-    const admin = await this.#connectedAdmin();
-    const { topics, limits } = this.#config;
-    const partitions = await checkTopics(admin, config, topics.create, topics.partitions);
+    const admin = await this.admin();
+    const { limits } = this.#config;
+    const { partitions, directory } = await this.#topics(admin, config);
     await admin.pinStartOffsets(config.input.groupId, config.inputTopic, partitions, config.input.start);
     const identity = { kafka: this.#config.kafka.reveal(), clientId: `streamline.${config.name}` };
-    const logger = this.#log.child({ transform: config.name });
+    const logger = this.#logFor(config.name);
     const { kafka } = identity;
     const transactions = transactionSettings(config, kafka, this.#process, limits.transactionTimeoutMs);
     const source = this.transport.source({
@@ -131,7 +161,24 @@ export class SidecarTransformFactory implements TransformFactory {
       // Not the commit interval: acknowledgements make room for more records, however rarely offsets are committed.
       flushIntervalMs: Math.min(FLUSH_INTERVAL_MAX_MS, limits.commitIntervalMs),
     });
-    const routed = new RoutedTopics(admin, {
+    this.#crashPoint?.watchSource(source);
+    this.#crashPoint?.watchSink(sink);
+    const endOffsets = (numbers: readonly number[]): Promise<ReadonlyMap<number, number>> =>
+      admin.endOffsets(config.inputTopic, numbers);
+    return { source, sink, topics: directory, lag: () => source.lag(), endOffsets };
+  }
+
+  async topics(config: TransformationConfig): Promise<RoutedTopics> {
+    return (await this.#topics(await this.admin(), config)).directory;
+  }
+
+  async #topics(
+    admin: KafkaAdmin,
+    config: TransformationConfig,
+  ): Promise<{ readonly partitions: number; readonly directory: RoutedTopics }> {
+    const { topics, limits } = this.#config;
+    const partitions = await checkTopics(admin, config, topics.create, topics.partitions);
+    const directory = new RoutedTopics(admin, {
       inputTopic: config.inputTopic,
       create: topics.create,
       partitions: topics.partitions ?? partitions,
@@ -139,11 +186,7 @@ export class SidecarTransformFactory implements TransformFactory {
       topicsMax: limits.routedTopics,
       clock: this.#clock,
     });
-    this.#crashPoint?.watchSource(source);
-    this.#crashPoint?.watchSink(sink);
-    const endOffsets = (numbers: readonly number[]): Promise<ReadonlyMap<number, number>> =>
-      admin.endOffsets(config.inputTopic, numbers);
-    return { source, sink, topics: routed, lag: () => source.lag(), endOffsets };
+    return { partitions, directory };
   }
 
   async close(): Promise<void> {
@@ -159,7 +202,7 @@ export class SidecarTransformFactory implements TransformFactory {
 
   /** Begins to connect while modules still compile. What comes of it is told by the first `edge`. */
   connectAhead(): void {
-    void this.#connectedAdmin().catch(() => undefined);
+    void this.admin().catch(() => undefined);
   }
 
   #guestConfig(config: TransformationConfig): GuestConfig {
@@ -184,7 +227,7 @@ export class SidecarTransformFactory implements TransformFactory {
   }
 
   /** One admin client for all transforms; one that could not connect is not kept. */
-  async #connectedAdmin(): Promise<KafkaAdmin> {
+  async admin(): Promise<KafkaAdmin> {
     this.#admin ??= this.#connectAdmin();
     const { client, ready } = this.#admin;
     await ready;

@@ -1,4 +1,4 @@
-import type { ModuleFacts } from '../catalog/prepared-module.ts';
+import type { PreparedModule } from '../catalog/prepared-module.ts';
 import type { Executor, RecordSink, RecordSource, TopicDirectory } from '../pipeline/ports.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 
@@ -15,8 +15,8 @@ export interface GuestReport {
 
 export interface GuestEngine {
   readonly executor: Executor;
-  /** Absent for a builtin. */
-  readonly facts: ModuleFacts | undefined;
+  /** Absent for a builtin. Kept, so that a version can be made again when its file has changed meanwhile. */
+  readonly module: PreparedModule | undefined;
   report(): GuestReport;
 }
 
@@ -35,8 +35,13 @@ export interface TransformFactory {
   /**
    * Reads, checks, compiles and warms the module. Rejects with module.*, guest.init_* or spec.*: nothing the cluster could
    * change.
+   * @param module of an earlier engine, to be used instead of the file
    */
-  guest(config: TransformationConfig): Promise<GuestEngine>;
+  guest(config: TransformationConfig, module?: PreparedModule): Promise<GuestEngine>;
+  /** sha256 of the module's file as it is now, hex; `builtin`; undefined when there is none. Cheap while nothing changes. */
+  digest(config: TransformationConfig): Promise<string | undefined>;
+  /** Checks (and where allowed creates) the topics a version writes to. Rejects with broker.*. */
+  topics(config: TransformationConfig): Promise<TopicDirectory>;
   /** Checks (and where allowed creates) topics, fixes the start offset. Rejects with broker.* before the group is joined. */
   edge(config: TransformationConfig): Promise<KafkaEdge>;
 }

@@ -1,11 +1,11 @@
+import { Serial } from '../base/serial.ts';
+import { nearestName } from '../spec/nearest-name.ts';
+import { StreamlineError } from '../base/error.ts';
 import { checkSpecs, type SpecFault } from '../spec/spec-set.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
-import {
-  ManagedTransform,
-  type ManagedOptions,
-  type TransformLog,
-  type TransformSnapshot,
-} from './managed-transform.ts';
+import type { TargetState } from './control.ts';
+import { ManagedTransform, type ManagedOptions, type TransformLog } from './managed-transform.ts';
+import type { TransformSnapshot } from './transform-snapshot.ts';
 
 /** What should run: the spec directory, read. An error stands for a file that is there and gives no config. */
 export interface DesiredSpecs {
@@ -13,18 +13,21 @@ export interface DesiredSpecs {
   readonly errors: readonly SpecFault[];
 }
 
-export interface RegistryOptions extends Omit<ManagedOptions, 'log' | 'predecessor'> {
+export interface RegistryOptions extends Omit<ManagedOptions, 'log' | 'target' | 'moduleSha256'> {
   readonly logFor: (transform: string) => TransformLog;
-  /** `features.wasm_transforms`: off means that nothing starts and no group is joined; every transform is STOPPED. */
-  readonly enabled: boolean;
+  /** What a person wanted of a transform before this process. */
+  readonly targetOf?: (transform: string) => TargetState;
+  /** Its spec is gone, and it has drained. */
+  readonly removed?: (transform: string) => void;
 }
 
 /** Reconciles what should run with what runs. A transform that fails disturbs no other. */
 export class TransformationRegistry {
   readonly #options: RegistryOptions;
   readonly #transforms = new Map<string, ManagedTransform>();
+  /** Changes of one name, one after the other: one that hangs holds up no other. */
+  readonly #changes = new Map<string, { readonly serial: Serial; pending: number }>();
   #specErrors: readonly SpecFault[] = [];
-  #work: Promise<void> = Promise.resolve();
   #closed = false;
 
   constructor(options: RegistryOptions) {
@@ -32,12 +35,20 @@ export class TransformationRegistry {
   }
 
   /**
-   * Starts what is new, stops what is gone, restarts what changed, side by side. I10: a transform whose file is there but wrong
-   * runs on as it is. Resolves when each has come up or failed.
+   * Starts what is new, stops what is gone, changes what changed, side by side. I10: a transform whose file is there but wrong
+   * runs on as it is. Resolves when each has come up or failed; what is wanted later does not wait for that.
    */
-  reconcile(desired: DesiredSpecs): Promise<void> {
-    this.#work = this.#work.then(() => this.#reconcile(desired));
-    return this.#work;
+  async reconcile(desired: DesiredSpecs): Promise<void> {
+    const { wanted, errors, kept } = this.#plan(desired);
+    this.#specErrors = errors;
+    const names = [...new Set([...this.#transforms.keys(), ...this.#changes.keys(), ...wanted.keys()])];
+    const changed = names.filter((name) => !kept.has(name)).map((name) => this.#change(name, wanted.get(name)));
+    await Promise.all(changed);
+  }
+
+  /** Resolves when what was wanted of a name so far is begun, and what is not wanted any more is gone. */
+  async noted(name: string): Promise<void> {
+    await this.#changes.get(name)?.serial.run(async () => undefined);
   }
 
   get specErrors(): readonly SpecFault[] {
@@ -48,18 +59,39 @@ export class TransformationRegistry {
     return [...this.#transforms.values()].map((transform) => transform.snapshot());
   }
 
+  names(): string[] {
+    return [...this.#transforms.keys()].toSorted();
+  }
+
+  find(name: string): ManagedTransform | undefined {
+    return this.#transforms.get(name);
+  }
+
+  /** Throws transform.not_found, with what may have been meant. */
+  get(name: string): ManagedTransform {
+    const transform = this.#transforms.get(name);
+    if (transform !== undefined) return transform;
+    const nearest = nearestName(name, this.names());
+    const suggestion = nearest === undefined ? 'List them: GET /transforms.' : `Did you mean ${nearest}?`;
+    throw new StreamlineError('transform.not_found', `there is no transform ${name.slice(0, 128)}`, { suggestion });
+  }
+
   /** Drains all of them side by side, those on their way up too (I8). Nothing starts any more. */
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#transforms.values()].map((transform) => transform.stop()));
-    await this.#work;
+    // Those under way see that all is over.
+    await Promise.all([...this.#changes.values()].map(({ serial }) => serial.run(async () => undefined)));
   }
 
-  async #reconcile(desired: DesiredSpecs): Promise<void> {
-    const { wanted, errors, kept } = this.#plan(desired);
-    this.#specErrors = errors;
-    const names = new Set([...this.#transforms.keys(), ...wanted.keys()]);
-    await Promise.all([...names].filter((name) => !kept.has(name)).map((name) => this.#bring(name, wanted.get(name))));
+  async #change(name: string, wanted: TransformationConfig | undefined): Promise<void> {
+    const changes = this.#changes.get(name) ?? { serial: new Serial(), pending: 0 };
+    this.#changes.set(name, changes);
+    changes.pending += 1;
+    const { up } = await changes.serial.run(() => this.#bring(name, wanted));
+    changes.pending -= 1;
+    if (changes.pending === 0) this.#changes.delete(name);
+    await up;
   }
 
   /**
@@ -68,7 +100,7 @@ export class TransformationRegistry {
    * runs on in turn.
    */
   #plan(desired: DesiredSpecs): Plan {
-    const running = [...this.#transforms.values()].map((transform) => transform.config);
+    const running = [...this.#transforms.values()].map((transform) => transform.wantedConfig);
     const errors = [...desired.errors];
     let wanted = desired.configs;
     for (;;) {
@@ -82,18 +114,29 @@ export class TransformationRegistry {
     }
   }
 
-  /** Makes one name what is wanted of it: that spec and no other, or nothing. */
-  async #bring(name: string, wanted: TransformationConfig | undefined): Promise<void> {
+  /**
+   * Makes one name what is wanted of it: that spec and no other, or nothing.
+   * @returns `up`: it has come up or failed. The next change does not wait for that
+   */
+  async #bring(name: string, wanted: TransformationConfig | undefined): Promise<{ readonly up?: Promise<void> }> {
+    const { factory, targetOf, removed, logFor } = this.#options;
     const before = this.#transforms.get(name);
-    if (before !== undefined && before.config.sha256 === wanted?.sha256) return before.adopt(wanted);
-    await before?.stop();
-    if (this.#closed) return;
-    this.#transforms.delete(name);
-    if (wanted === undefined) return;
-    const log = this.#options.logFor(name);
-    const transform = new ManagedTransform(wanted, { ...this.#options, log, predecessor: before?.snapshot() });
+    if (wanted === undefined) {
+      await before?.stop();
+      if (this.#closed) return {};
+      this.#transforms.delete(name);
+      removed?.(name);
+      return {};
+    }
+    // A module that is not there is found out by whoever needs it, with the place of the spec.
+    const moduleSha256 = await factory.digest(wanted).catch(() => undefined);
+    if (this.#closed) return {};
+    if (before !== undefined) return { up: before.update(wanted, moduleSha256) };
+    const target = targetOf?.(name) ?? 'RUNNING';
+    const options = { ...this.#options, log: logFor(name), target, moduleSha256 };
+    const transform = new ManagedTransform(wanted, options);
     this.#transforms.set(name, transform);
-    if (this.#options.enabled) await transform.start();
+    return { up: transform.start() };
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { StreamlineError } from '../../base/error.ts';
 import { SimClock } from '../../pipeline/sim/sim-clock.ts';
+import type { PreparedModule } from '../../catalog/prepared-module.ts';
 import type { Executor, RecordSink, RecordSource, SourceHandlers } from '../../pipeline/ports.ts';
 import { parseSpec } from '../../spec/parse-spec.ts';
 import type { TransformationConfig } from '../../spec/transformation-config.ts';
@@ -30,10 +31,30 @@ export class FakeFactory implements TransformFactory {
   /** Where the partitions of every input end. */
   ends: ReadonlyMap<number, number> = new Map();
 
-  async guest(config: TransformationConfig): Promise<GuestEngine> {
+  /** The module's file of a name as it is now; `builtin` otherwise. */
+  readonly files = new Map<string, string>();
+  /** Modules that are no good, by digest. */
+  readonly badModules = new Set<string>();
+  readonly topicFailures = new Map<string, StreamlineError>();
+
+  async digest(config: TransformationConfig): Promise<string> {
+    return this.files.get(config.name) ?? 'builtin';
+  }
+
+  async topics(config: TransformationConfig): Promise<KafkaEdge['topics']> {
+    const failure = this.topicFailures.get(config.name);
+    if (failure !== undefined) throw failure;
+    return { known: () => 'ok', check: async () => undefined };
+  }
+
+  async guest(config: TransformationConfig, known?: PreparedModule): Promise<GuestEngine> {
+    const sha256 = known?.facts.sha256 ?? this.files.get(config.name);
     await this.guestGates.get(config.name);
     const failure = this.guestFailures.get(config.name);
     if (failure !== undefined) throw failure;
+    if (known === undefined && sha256 !== undefined && this.badModules.has(sha256)) {
+      throw new StreamlineError('module.invalid', `${sha256} is no good`);
+    }
     const executor: Executor = {
       parallelism: 1,
       execute: () => Promise.reject(new StreamlineError('bug.unexpected', 'no records here')),
@@ -48,7 +69,8 @@ export class FakeFactory implements TransformFactory {
       stuckThreads: 0,
       logLinesDropped: 0,
     };
-    return { executor, facts: undefined, report: () => report };
+    const module = sha256 === undefined ? undefined : ({ facts: { sha256 } } as PreparedModule);
+    return { executor, module, report: () => report };
   }
 
   async edge(config: TransformationConfig): Promise<KafkaEdge> {

@@ -1,0 +1,85 @@
+import { latencyBucketUpperNs, latencyQuantileNs } from '../pipeline/transformation-stats.ts';
+import type { SpecFault } from '../spec/spec-set.ts';
+import { StreamlineError } from '../base/error.ts';
+import type { CandidateView, TransformMetrics, TransformStatus, VersionView } from './control.ts';
+import type { TransformSnapshot } from './transform-snapshot.ts';
+
+/** What the API shows of a transform. Pure. */
+export function statusOf(
+  snapshot: TransformSnapshot,
+  workerId: string,
+  enabled: boolean,
+  specErrors: readonly SpecFault[],
+): TransformStatus {
+  const { config, module, version } = snapshot;
+  const disabled = new StreamlineError('transform.disabled', 'the feature wasm_transforms is disabled', {
+    suggestion: 'Set features.wasm_transforms: true (or STREAMLINE_WASM_TRANSFORMS=on) and start the sidecar again.',
+  });
+  return {
+    name: snapshot.name,
+    state: snapshot.state,
+    target: snapshot.target,
+    type: config.type ?? module?.facts.type ?? 'map',
+    workerId,
+    groupId: config.input.groupId,
+    partitions: snapshot.partitions,
+    error: enabled ? snapshot.error : disabled,
+    version: version === undefined ? undefined : versionView(version),
+    candidate: candidateView(snapshot),
+    specErrors: specErrors.map(({ error }) => error),
+    instances: snapshot.instances,
+    restarts: snapshot.restarts,
+  };
+}
+
+function versionView(version: NonNullable<TransformSnapshot['version']>): VersionView {
+  const { number, config, moduleSha256, sinceMs, records } = version;
+  const [stage] = config.stages;
+  return { number, module: stage.wasmModule, moduleSha256, configSha256: config.sha256, sinceMs, records };
+}
+
+function candidateView({ candidate, canary }: TransformSnapshot): CandidateView | undefined {
+  if (candidate === undefined) return undefined;
+  const { config, moduleSha256, stage, sinceMs, error } = candidate;
+  return {
+    stage,
+    module: config.stages[0].wasmModule,
+    moduleSha256,
+    configSha256: config.sha256,
+    sinceMs,
+    error,
+    canary: canary === undefined ? undefined : { done: canary.done, of: canary.of },
+  };
+}
+
+export function metricsOf(snapshot: TransformSnapshot): TransformMetrics {
+  const { stats, latencies, fuelUsed, instanceRestarts, logLinesDropped } = snapshot.totals;
+  return {
+    ...stats,
+    latencyNs: {
+      mean: meanNs(latencies),
+      p50: latencyQuantileNs(latencies, 0.5),
+      p99: latencyQuantileNs(latencies, 0.99),
+    },
+    fuelUsed,
+    inFlightBytes: snapshot.inFlightBytes,
+    instances: snapshot.instances,
+    instanceRestarts,
+    stuckThreads: snapshot.stuckThreads,
+    logLinesDropped,
+    lag: snapshot.lag,
+    lastCommitMs: snapshot.lastCommitMs,
+  };
+}
+
+/** The middle of a bucket is within an eighth of every latency in it. */
+function meanNs(counts: ArrayLike<number>): number {
+  let total = 0;
+  let sum = 0;
+  for (let bucket = 0; bucket < counts.length; bucket += 1) {
+    const count = counts[bucket] ?? 0;
+    total += count;
+    sum += count * latencyBucketUpperNs(bucket) * 0.9;
+  }
+  return total === 0 ? 0 : sum / total;
+}

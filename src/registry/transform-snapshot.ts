@@ -1,0 +1,38 @@
+import type { StreamlineError } from '../base/error.ts';
+import type { PreparedModule } from '../catalog/prepared-module.ts';
+import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { TargetState } from './control.ts';
+import type { ServingVersion } from './serving-record.ts';
+import type { TransformTotals } from './transform-totals.ts';
+import type { Candidate } from './version-change.ts';
+
+/**
+ * Kafka Connect's states. STOPPED: not started, or taken down. UNASSIGNED: on its way up, or up and not yet given its share by
+ * the group. RUNNING: it has it. PAUSED: it keeps it and reads nothing.
+ */
+export type TransformState = 'UNASSIGNED' | 'RUNNING' | 'PAUSED' | 'RESTARTING' | 'FAILED' | 'STOPPED';
+
+/** A transform at one moment. */
+export interface TransformSnapshot {
+  readonly name: string;
+  readonly state: TransformState;
+  readonly target: TargetState;
+  /** Why it is FAILED or RESTARTING. */
+  readonly error: StreamlineError | undefined;
+  /** Of the version that serves; while there is none, of the one that is to. */
+  readonly config: TransformationConfig;
+  readonly module: PreparedModule | undefined;
+  /** What serves, or served last. */
+  readonly version: ServingVersion | undefined;
+  readonly candidate: Candidate | undefined;
+  /** Of a candidate's first records, how many it has had. */
+  readonly canary: { readonly done: number; readonly of: number } | undefined;
+  readonly partitions: readonly number[];
+  readonly lag: readonly { readonly partition: number; readonly lag: number }[];
+  readonly totals: TransformTotals;
+  readonly instances: { readonly busy: number; readonly idle: number };
+  readonly stuckThreads: number;
+  readonly inFlightBytes: number;
+  readonly lastCommitMs: number | undefined;
+  readonly restarts: number;
+}
