@@ -11,7 +11,7 @@ interface CodeFacts {
 }
 
 const guest: CodeFacts = { origin: 'guest', retriable: true, httpStatus: 500, exitCode: 1 };
-const guestFinal: CodeFacts = { ...guest, retriable: false };
+const guestFinal: CodeFacts = { ...guest, retriable: false, httpStatus: 422 };
 const record: CodeFacts = { origin: 'record', retriable: false, httpStatus: 500, exitCode: 1 };
 const spec: CodeFacts = { origin: 'spec', retriable: false, httpStatus: 422, exitCode: 2 };
 const broker: CodeFacts = { origin: 'broker', retriable: true, httpStatus: 503, exitCode: 3 };

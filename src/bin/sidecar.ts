@@ -46,8 +46,9 @@ export class Sidecar {
     const { name, detail } = this.#factory.transport;
     this.log.info({ transport: name, detail }, 'speaks to the cluster by this transport');
     const { paths } = config;
-    this.#specs = new SpecStore(paths.specs);
-    this.#targets = new TargetStore(paths.state, { warn: (message) => this.log.warn({}, message) });
+    const step = crashPoint?.fileStep;
+    this.#specs = new SpecStore(paths.specs, { step });
+    this.#targets = new TargetStore(paths.state, { step, warn: (message) => this.log.warn({}, message) });
     const workerId = `${hostname()}:${process.pid}`;
     this.registry = new TransformationRegistry({ ...this.#registryOptions(workerId), logFor });
     this.#reload = new SpecReload(paths.specs, this.registry, this.log);

@@ -335,7 +335,8 @@ export class Lane {
       if (this.ended) return false;
       const part = this.#receiptOf(slot, piece, receipt);
       if (piece.kind === 'failed') resolving.push(this.#failedRecord(slot, piece, part).resolve(piece.failure, unit));
-      else this.#settle(slot.ticket.version, part, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+      else
+        this.#settle(slot.ticket.version, part, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
     }
     return (await Promise.all(resolving)).every((settled) => settled);
   }

@@ -119,9 +119,13 @@ void test('the checker catches buffers that are released while a range of them i
   // oxlint-disable-next-line typescript/unbound-method -- called with its receiver below
   const open = InFlight.prototype.open;
   // The first segment that is done counts as all of them.
-  const broken = mock.method(InFlight.prototype, 'open', function (this: InFlight, batch: PackedBatch, _segments: number, version: Version) {
-    return open.call(this, batch, 1, version);
-  });
+  const broken = mock.method(
+    InFlight.prototype,
+    'open',
+    function (this: InFlight, batch: PackedBatch, _segments: number, version: Version) {
+      return open.call(this, batch, 1, version);
+    },
+  );
   try {
     assert.ok(await breaks(20, /released while it was read/));
   } finally {

@@ -253,7 +253,10 @@ export class Pipeline {
     const { inputTopic, input, delivery, ordering, rollout } = next.config;
     const { config } = this.#versions.serving;
     const same = inputTopic === config.inputTopic && input.groupId === config.input.groupId;
-    assert(same && delivery === config.delivery && ordering === config.ordering, 'another group takes another pipeline');
+    assert(
+      same && delivery === config.delivery && ordering === config.ordering,
+      'another group takes another pipeline',
+    );
     this.#versions.adopt(next, number, rollout.canary, events);
     this.#wakeUp();
   }

@@ -196,7 +196,12 @@ export interface PartitionOffsets {
   readonly lag: number | undefined;
   /** Where in this process the serving version took over, when it did so on this partition. */
   readonly switched:
-    | { readonly offset: number; readonly moduleSha256: string; readonly configSha256: string; readonly version: number }
+    | {
+        readonly offset: number;
+        readonly moduleSha256: string;
+        readonly configSha256: string;
+        readonly version: number;
+      }
     | undefined;
 }
 
@@ -267,8 +272,8 @@ export interface Control {
   // ---- specs. `text` is YAML (JSON is YAML). What is written is written whole or not at all.
   /** Resolves when the spec is in the directory and the sidecar has taken note of it; the version itself comes up afterwards. */
   deploy(text: string, options: { readonly name?: string; readonly createOnly: boolean }): Promise<DeployOutcome>;
-  /** JSON merge patch (RFC 7396) on the spec as written. */
-  patch(name: string, patch: Readonly<Record<string, unknown>>): Promise<DeployOutcome>;
+  /** JSON merge patch (RFC 7396), as text, on the spec as written. */
+  patch(name: string, patch: string): Promise<DeployOutcome>;
   /** Resolves when it has drained and left its group. */
   undeploy(name: string): Promise<void>;
   validate(text: string): Promise<ValidationReport>;

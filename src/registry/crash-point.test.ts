@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { removeAtomically, writeAtomically } from '../base/atomic-file.ts';
 import type { Executor, RecordSink, RecordSource, Transactions } from '../pipeline/ports.ts';
-import { CRASH_STEPS, CRASH_VARIABLE, CrashPoint } from './crash-point.ts';
+import { CRASH_STEPS, CRASH_VARIABLE, CrashPoint, FILE_STEP } from './crash-point.ts';
 
 function armed(text: string): { point: CrashPoint; crashes: () => number } {
   let crashes = 0;
@@ -88,4 +92,24 @@ test('a transaction passes its offsets, then its commit', async () => {
   }
   await transactions.commit([], { adapter: 'none' });
   assert.deepEqual(order, ['offsets_sent', 'told', 'committed']);
+});
+
+test('the steps of all files are counted as one', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'crash-point-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const path = join(directory, 'a');
+  /** A write has five steps, a removal two. */
+  async function crashesAfter(count: number): Promise<readonly number[]> {
+    const { point, crashes } = armed(`${FILE_STEP}:${count}`);
+    await writeAtomically(path, 'whole', { step: point.fileStep });
+    const written = crashes();
+    await removeAtomically(path, { step: point.fileStep });
+    const removed = crashes();
+    for (const step of CRASH_STEPS) point.passed(step);
+    return [written, removed, crashes()];
+  }
+  assert.deepEqual(await crashesAfter(1), [1, 1, 1]);
+  assert.deepEqual(await crashesAfter(5), [1, 1, 1]);
+  assert.deepEqual(await crashesAfter(6), [0, 1, 1]);
+  assert.deepEqual(await crashesAfter(8), [0, 0, 0]);
 });

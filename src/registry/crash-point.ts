@@ -6,7 +6,7 @@ import type { Executor, RecordSink, RecordSource } from '../pipeline/ports.ts';
  * of it is there unless the variable is set.
  */
 
-/** `STEP:N`: the N-th time a batch, a range or a commit passes the step, the process is gone. */
+/** `STEP:N`: the N-th time a batch, a range, a commit or a file passes the step, the process is gone. */
 export const CRASH_VARIABLE = 'STREAMLINE_CRASH_AT';
 
 /**
@@ -25,12 +25,19 @@ export const CRASH_STEPS = [
 
 export type CrashStep = (typeof CRASH_STEPS)[number];
 
+/** Not of a record: any step of any write of a spec, a module or a state (base/atomic-file.ts), counted over all of them. */
+export const FILE_STEP = 'file';
+
+type Step = CrashStep | typeof FILE_STEP;
+
+const STEPS: readonly Step[] = [...CRASH_STEPS, FILE_STEP];
+
 export class CrashPoint {
-  readonly step: CrashStep;
+  readonly step: Step;
   readonly #crash: () => void;
   #left: number;
 
-  constructor(step: CrashStep, count: number, crash: () => void) {
+  constructor(step: Step, count: number, crash: () => void) {
     this.step = step;
     this.#left = count;
     this.#crash = crash;
@@ -44,20 +51,23 @@ export class CrashPoint {
     const text = environment[CRASH_VARIABLE];
     if (text === undefined || text === '') return undefined;
     const [name, count = ''] = text.split(':', 2);
-    const step = CRASH_STEPS.find((known) => known === name);
+    const step = STEPS.find((known) => known === name);
     if (step === undefined || !/^[1-9]\d{0,8}$/.test(count)) {
       throw new StreamlineError('config.invalid', `${CRASH_VARIABLE} is STEP:N, not ${JSON.stringify(text)}`, {
-        suggestion: `It is for tests. The steps are ${CRASH_STEPS.join(', ')}.`,
+        suggestion: `It is for tests. The steps are ${STEPS.join(', ')}.`,
       });
     }
     return new CrashPoint(step, Number(count), crash);
   }
 
-  passed(step: CrashStep): void {
+  passed(step: Step): void {
     if (step !== this.step) return;
     this.#left -= 1;
     if (this.#left === 0) this.#crash();
   }
+
+  /** For whoever writes files (AtomicOptions). */
+  readonly fileStep = (): void => this.passed(FILE_STEP);
 
   /* Methods are replaced on the very object: whatever else an adapter has stays as it is. */
 

@@ -68,18 +68,25 @@ function startText({ input: { start } }: TransformationConfig): string {
     case 'timestamp':
       return `at ${new Date(start.timestampMs).toISOString()}`;
     case 'relative':
-      return start.records >= 0 ? `${start.records} records after the earliest` : `${-start.records} records before the latest`;
+      return start.records >= 0
+        ? `${start.records} records after the earliest`
+        : `${-start.records} records before the latest`;
   }
 }
 
 function topicPlans({ config, cluster, topicsCreated }: PlanParts): DeployPlan['topics'] {
-  const plan = (role: DeployPlan['topics'][number]['role'], topic: string | undefined): DeployPlan['topics'][number] => {
+  const plan = (
+    role: DeployPlan['topics'][number]['role'],
+    topic: string | undefined,
+  ): DeployPlan['topics'][number] => {
     const partitions = topic === undefined ? undefined : cluster?.partitions.get(topic);
     const missing = topic !== undefined && cluster !== undefined && partitions === undefined;
     return { role, topic, partitions, creates: missing && topicsCreated && role !== 'input' };
   };
   const topics = [plan('input', config.inputTopic), plan('output', config.outputTopic)];
-  return config.errors.onFailure === 'dead_letter' ? [...topics, plan('dead_letter', config.errors.deadLetterTopic)] : topics;
+  return config.errors.onFailure === 'dead_letter'
+    ? [...topics, plan('dead_letter', config.errors.deadLetterTopic)]
+    : topics;
 }
 
 /** What the spec says of itself, not of the transform. */

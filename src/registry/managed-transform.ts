@@ -270,7 +270,8 @@ export class ManagedTransform {
   }
 
   #wasRead(config: TransformationConfig, { module }: GuestEngine): void {
-    if (this.#wanted.config.sha256 === config.sha256) this.#wanted = { ...this.#wanted, moduleSha256: digestOf(module) };
+    if (this.#wanted.config.sha256 === config.sha256)
+      this.#wanted = { ...this.#wanted, moduleSha256: digestOf(module) };
   }
 
   #assemble(config: TransformationConfig, engine: GuestEngine, edge: KafkaEdge, attempt: number): Running {

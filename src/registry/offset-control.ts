@@ -49,7 +49,9 @@ export class OffsetControl {
   /** What the cluster says of a spec's group and topics. */
   async survey(config: TransformationConfig): Promise<Survey> {
     const admin = await this.#factory.admin();
-    const topics = [config.inputTopic, config.outputTopic, config.errors.deadLetterTopic].filter((topic) => topic !== undefined);
+    const topics = [config.inputTopic, config.outputTopic, config.errors.deadLetterTopic].filter(
+      (topic) => topic !== undefined,
+    );
     const counts = await Promise.all(topics.map(async (topic) => [topic, await admin.partitionCount(topic)] as const));
     const partitions = new Map<string, number | undefined>(counts);
     const group = await groupOf(admin, config, []);
@@ -60,9 +62,13 @@ export class OffsetControl {
   #stopped(name: string): ManagedTransform {
     const transform = this.#registry.get(name);
     if (transform.snapshot().state === 'STOPPED') return transform;
-    throw new StreamlineError('transform.not_stopped', `offsets move only while the transform is STOPPED; it is ${transform.snapshot().state}`, {
-      suggestion: `Stop it first: streamline-cli transforms stop ${name} (on every worker).`,
-    });
+    throw new StreamlineError(
+      'transform.not_stopped',
+      `offsets move only while the transform is STOPPED; it is ${transform.snapshot().state}`,
+      {
+        suggestion: `Stop it first: streamline-cli transforms stop ${name} (on every worker).`,
+      },
+    );
   }
 }
 
@@ -85,7 +91,8 @@ async function groupOf(admin: KafkaAdmin, config: TransformationConfig, own: rea
     };
   } catch (thrown) {
     // A cluster without a controller, as the demo's, cannot tell.
-    if (thrown instanceof StreamlineError && thrown.code === 'broker.client') return { groupId, state: 'Unknown', members: [] };
+    if (thrown instanceof StreamlineError && thrown.code === 'broker.client')
+      return { groupId, state: 'Unknown', members: [] };
     throw thrown;
   }
 }

@@ -135,7 +135,7 @@ export class SidecarControl implements view.Control {
     return { name: config.name, created: existing === undefined, changed, configSha256: config.sha256, source };
   }
 
-  async patch(name: string, patch: Readonly<Record<string, unknown>> | string): Promise<view.DeployOutcome> {
+  async patch(name: string, patch: string): Promise<view.DeployOutcome> {
     const { text, source } = await this.spec(name);
     return this.deploy(mergeSpec(text, patch, source), { name, createOnly: false });
   }
@@ -288,10 +288,7 @@ export class SidecarControl implements view.Control {
   }
 }
 
-function summaryOf(
-  path: string,
-  facts: Pick<ModuleFacts, 'sha256' | 'imports' | 'exports'>,
-): view.ModuleSummary {
+function summaryOf(path: string, facts: Pick<ModuleFacts, 'sha256' | 'imports' | 'exports'>): view.ModuleSummary {
   const optional = Object.entries(facts.exports).flatMap(([name, has]: [string, boolean]) =>
     has ? [name === 'initialize' ? '_initialize' : name] : [],
   );
@@ -303,9 +300,13 @@ function reasonsOf(thrown: unknown): readonly StreamlineError[] {
 }
 
 function disabled(): StreamlineError {
-  return new StreamlineError('transform.disabled', 'the feature wasm_transforms is disabled: nothing can be deployed or started', {
-    suggestion: 'Set features.wasm_transforms: true (or STREAMLINE_WASM_TRANSFORMS=on) and start the sidecar again.',
-  });
+  return new StreamlineError(
+    'transform.disabled',
+    'the feature wasm_transforms is disabled: nothing can be deployed or started',
+    {
+      suggestion: 'Set features.wasm_transforms: true (or STREAMLINE_WASM_TRANSFORMS=on) and start the sidecar again.',
+    },
+  );
 }
 
 function exists(name: string): StreamlineError {

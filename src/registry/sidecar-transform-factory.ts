@@ -60,7 +60,7 @@ export class SidecarTransformFactory implements TransformFactory {
     crashPoint?: CrashPoint,
   ) {
     this.#logFor = logFor;
-    this.modules = new ModuleStore(config.paths.modules);
+    this.modules = new ModuleStore(config.paths.modules, { step: crashPoint?.fileStep });
     this.#crashPoint = crashPoint;
     this.#config = config;
     this.#clock = clock;

@@ -73,4 +73,3 @@ export interface ReadSpecs {
   readonly specs: SpecDirectory;
   readonly up: Promise<void>;
 }
-

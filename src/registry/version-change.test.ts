@@ -62,7 +62,10 @@ test('I10: a bad version is refused and shown with its reason, and the one befor
   await want(world, spec('a'));
   const { version, candidate, state, error } = shown(world);
   assert.deepEqual([version?.moduleSha256, state, error], ['one', 'RUNNING', undefined]);
-  assert.deepEqual([candidate?.stage, candidate?.error?.code, candidate?.moduleSha256], ['REFUSED', 'module.invalid', 'bad']);
+  assert.deepEqual(
+    [candidate?.stage, candidate?.error?.code, candidate?.moduleSha256],
+    ['REFUSED', 'module.invalid', 'bad'],
+  );
   assert.deepEqual(world.factory.events, ['a joined']);
   // Read again and again it is not tried again.
   await want(world, spec('a'));
@@ -139,7 +142,10 @@ test('a change that comes while the first version is on its way up is not lost',
   const second = world.registry.reconcile({ configs: [spec('a', 'timeout_ms: 20\n')], errors: [] });
   for (let i = 0; i < 20; i += 1) await world.clock.step();
   gate.resolve();
-  await reconciled(world.clock, Promise.all([first, second]).then(() => undefined));
+  await reconciled(
+    world.clock,
+    Promise.all([first, second]).then(() => undefined),
+  );
   assert.deepEqual([shown(world).version?.moduleSha256, shown(world).config.timeoutMs], ['two', 20]);
   await close(world.registry, world.clock);
 });
@@ -179,7 +185,10 @@ test('pause keeps the group, stop leaves it, resume goes on; a stopped transform
   await transform.setTarget('RUNNING');
   assert.deepEqual(states(world.registry), { a: 'RUNNING' });
   await reconciled(world.clock, transform.setTarget('STOPPED'));
-  assert.deepEqual([states(world.registry), world.factory.events], [{ a: 'STOPPED' }, ['a joined', 'a left', 'a guest closed']]);
+  assert.deepEqual(
+    [states(world.registry), world.factory.events],
+    [{ a: 'STOPPED' }, ['a joined', 'a left', 'a guest closed']],
+  );
   // Nothing brings it up but a person.
   world.factory.files.set('a', 'two');
   await want(world, spec('a'));

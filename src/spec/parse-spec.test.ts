@@ -36,7 +36,7 @@ test('a spec of the required fields gets the defaults of the design', () => {
     type: undefined,
     payload: 'framed',
     input: { format: 'bytes', start: { at: 'latest' }, groupId: 'streamline.a', tombstones: 'forward' },
-    output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input' },
+    output: { format: 'bytes', subject: undefined, partition: 'key', timestamp: 'input', moduleHeader: false },
     delivery: 'at_least_once',
     ordering: 'partition',
     errors: {
@@ -47,6 +47,7 @@ test('a spec of the required fields gets the defaults of the design', () => {
       retryBackoffMaxMs: 10_000,
       stopAfter: { failures: 0, window: 1000 },
     },
+    rollout: { canary: 0 },
     source: 'specs/a.yaml',
   });
 });
@@ -65,7 +66,7 @@ instances: 64
 max_memory_mb: 4096
 timeout_ms: 60000
 input: { format: bytes, start: +5, group_id: g, tombstones: drop }
-output: { format: bytes, partition: input, timestamp: now }
+output: { format: bytes, partition: input, timestamp: now, module_header: true }
 delivery: at_least_once
 ordering: key
 errors:
@@ -75,6 +76,7 @@ errors:
   retry_backoff_ms: 0
   retry_backoff_max_ms: 0
   stop_after: { failures: 3, window: 10 }
+rollout: { canary: 1000000 }
 `);
   assert.equal(config.outputTopic, undefined);
   assert.deepEqual(config.stages, [{ wasmModule: 'transforms/mask.wasm', configJson: '{"z":1,"a":["x"]}' }]);
@@ -84,7 +86,9 @@ errors:
     groupId: 'g',
     tombstones: 'drop',
   });
-  assert.deepEqual(config.output, { format: 'bytes', subject: undefined, partition: 'input', timestamp: 'now' });
+  const output = { format: 'bytes', subject: undefined, partition: 'input', timestamp: 'now', moduleHeader: true };
+  assert.deepEqual(config.output, output);
+  assert.deepEqual(config.rollout, { canary: 1_000_000 });
   assert.deepEqual(config.errors.stopAfter, { failures: 3, window: 10 });
   assert.deepEqual(
     [

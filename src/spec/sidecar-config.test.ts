@@ -30,8 +30,8 @@ test('an empty file, comments alone and {} give the defaults', () => {
     assert.deepEqual(config, {
       transport: 'auto',
       topics: { create: false, partitions: undefined, replicationFactor: -1 },
-      paths: { specs: 'etc/specs', modules: 'etc/modules', cache: 'etc/modules/.cache' },
-      http: { address: '127.0.0.1', port: 8084 },
+      paths: { specs: 'etc/specs', modules: 'etc/modules', cache: 'etc/modules/.cache', state: 'etc/modules/.state' },
+      http: { address: '127.0.0.1', port: 8084, adminToken: undefined, readOnlyToken: undefined, tls: undefined },
       limits: {
         pollRecords: 2000,
         inFlightBytes: 16_777_216,
@@ -52,6 +52,10 @@ test('an empty file, comments alone and {} give the defaults', () => {
         restartBackoffMs: 1000,
         restartBackoffMaxMs: 30_000,
         stallTimeoutMs: 60_000,
+        bodyBytes: 262_144,
+        requestsPerMinute: 1200,
+        moduleVersions: 5,
+        logTailLines: 1000,
       },
       features: { wasmTransforms: true },
       compilation: 'aot',
@@ -62,17 +66,25 @@ test('an empty file, comments alone and {} give the defaults', () => {
 
 test('paths: flags win over the file, the file counts from its own folder, the cache follows the modules', () => {
   const text = 'paths: { specs: ../specs, modules: /opt/modules }';
-  assert.deepEqual(configOf(text).paths, { specs: 'specs', modules: '/opt/modules', cache: '/opt/modules/.cache' });
+  assert.deepEqual(configOf(text).paths, {
+    specs: 'specs',
+    modules: '/opt/modules',
+    cache: '/opt/modules/.cache',
+    state: '/opt/modules/.state',
+  });
   assert.deepEqual(configOf(text, { paths: { specs: 's', modules: 'm' } }).paths, {
     specs: 's',
     modules: 'm',
     cache: 'm/.cache',
+    state: 'm/.state',
   });
   assert.deepEqual(configOf('paths: {cache: c}', { paths: { modules: 'm' } }).paths, {
     specs: 'etc/specs',
     modules: 'm',
     cache: 'etc/c',
+    state: 'm/.state',
   });
+  assert.deepEqual(configOf('', { paths: { state: 'y' } }).paths.state, 'y');
   assert.deepEqual(configOf('', { paths: { cache: 'x' } }).paths.cache, 'x');
 });
 
@@ -215,9 +227,16 @@ test('every bad sidecar.yaml names its line, field and what to write instead', (
     ['kafka: {sasl.password: "${vault:x}"}', 'config.invalid', 's.yaml:1:9', '/kafka/sasl.password', /neither/],
     ['paths: {specs: "${env:USER}"}', 'config.invalid', 's.yaml:1:16', '/paths/specs', /under kafka: only/],
     ['paths: {specs: ""}', 'config.invalid', 's.yaml:1:16', '/paths/specs', /empty/],
-    ['http: {address: 0.0.0.0}', 'config.invalid', 's.yaml:1:17', '/http/address', /no authentication yet/],
-    ['http: {address: 127.0.0.256}', 'config.invalid', 's.yaml:1:17', '/http/address', /no authentication yet/],
-    ['http: {address: "::"}', 'config.invalid', 's.yaml:1:17', '/http/address', /no authentication yet/],
+    ['http: {address: 0.0.0.0}', 'config.invalid', 's.yaml:1:17', '/http/address', /nothing tells who may use the API/],
+    [
+      'http: {address: 127.0.0.256}',
+      'config.invalid',
+      's.yaml:1:17',
+      '/http/address',
+      /nothing tells who may use the API/,
+    ],
+    ['http: {address: "a b"}', 'config.invalid', 's.yaml:1:17', '/http/address', /no address to listen on/],
+    ['http: {address: "::"}', 'config.invalid', 's.yaml:1:17', '/http/address', /nothing tells who may use the API/],
     ['http: {port: 65536}', 'config.invalid', 's.yaml:1:14', '/http/port', /from 0 to 65535/],
     ['topics: {create: yes}', 'config.invalid', 's.yaml:1:18', '/topics/create', /create: true/],
     ['topics: {replication_factor: -2}', 'config.invalid', 's.yaml:1:30', '/topics/replication_factor', /from -1/],
@@ -299,5 +318,60 @@ test('what a user may set passes through as written', () => {
     partitioner: 'murmur2_random',
     'session.timeout.ms': 60_000,
   });
-  assert.deepEqual(config.http, { address: '::1', port: 0 });
+  assert.deepEqual([config.http.address, config.http.port], ['::1', 0]);
+});
+
+const TOKEN = '0123456789abcdef-token';
+const AUTH = `http:
+  address: 0.0.0.0
+  auth: { admin_token: "\${env:TOKEN}", read_only_token: reader-0123456789abcdef }
+  tls: { cert: tls/tls.crt, key: /tls/tls.key, client_ca: ca.crt }
+`;
+const withToken: Partial<SidecarOptions> = {
+  resolveSecret: (reference) => (reference.from === 'env' && reference.name === 'TOKEN' ? TOKEN : undefined),
+};
+
+test('tokens reach the API and nothing else; files of TLS are taken from the folder of the file', () => {
+  const config = configOf(AUTH, withToken);
+  assert.equal(config.http.adminToken?.reveal(), TOKEN);
+  assert.equal(config.http.readOnlyToken?.reveal(), 'reader-0123456789abcdef');
+  assert.deepEqual(config.http.tls, { cert: 'etc/tls/tls.crt', key: '/tls/tls.key', clientCa: 'etc/ca.crt' });
+  for (const printed of [
+    JSON.stringify(config),
+    inspect(config, { depth: 9, showHidden: true }),
+    String(config.http.adminToken),
+  ]) {
+    assert.doesNotMatch(printed, /0123456789abcdef/);
+  }
+});
+
+test('who may use the API is said before anybody beyond this machine can reach it, and no message shows a token', () => {
+  const cases: [string, string, RegExp][] = [
+    ['http: {auth: {admin_token: short}}', '/http/auth/admin_token', /at least 16/],
+    ['http: {auth: {admin_token: "with a space in it, long"}}', '/http/auth/admin_token', /no space/],
+    ['http: {auth: {admin_token: "${env:NOPE}"}}', '/http/auth/admin_token', /environment variable NOPE/],
+    ['http: {auth: {admin_token: "${file:/nope}"}}', '/http/auth/admin_token', /the file "\/nope"/],
+    ['http: {auth: {admin_token: "${nope}"}}', '/http/auth/admin_token', /neither/],
+    ['http: {auth: {admin_token: [x]}}', '/http/auth/admin_token', /no text/],
+    ['http: {auth: {read_only_token: reader-0123456789abcdef}}', '/http/auth/read_only_token', /nobody could change/],
+    [
+      'http: {auth: {admin_token: same-0123456789abcdef, read_only_token: same-0123456789abcdef}}',
+      '/http/auth/read_only_token',
+      /is the admin token/,
+    ],
+    ['http: {tls: {cert: a}}', '/http/tls', /both/],
+    ['http: {tls: {client_ca: a}}', '/http/tls/client_ca', /of no use/],
+    ['http: {address: 0.0.0.0, tls: {cert: a, key: b}}', '/http/address', /nothing tells who/],
+  ];
+  for (const [text, path, message] of cases) {
+    const [error] = errorsOf(text, withToken);
+    assert.deepEqual(
+      [error?.configPath, message.test(error?.message ?? '')],
+      [path, true],
+      `${text}: ${error?.describe()}`,
+    );
+    assert.doesNotMatch(error?.describe() ?? '', /0123456789abcdef|with a space/);
+  }
+  // Exactly as long as is asked for.
+  assert.equal(configOf('http: {auth: {admin_token: 0123456789abcdef}}').http.adminToken?.reveal(), '0123456789abcdef');
 });

@@ -7,6 +7,7 @@ import { KafkaSettings } from './kafka-settings.ts';
 import type { KafkaSetting, KafkaValue } from './kafka-settings.ts';
 import { ProblemList } from './problem-list.ts';
 import { quoted } from './quoted.ts';
+import { Secret } from './secret.ts';
 import { expandSecrets } from './secret-reference.ts';
 import type { SecretResolver } from './secret-reference.ts';
 import { isLoopback, sidecarGuide, sidecarSchema } from './sidecar-schema.ts';
@@ -52,9 +53,8 @@ export interface SidecarLimits {
 export interface HttpConfig {
   readonly address: string;
   readonly port: number;
-  /** Secrets: never shown. */
-  readonly adminToken: string | undefined;
-  readonly readOnlyToken: string | undefined;
+  readonly adminToken: Secret | undefined;
+  readonly readOnlyToken: Secret | undefined;
   /** Files. */
   readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined;
 }
@@ -318,18 +318,28 @@ function tokensOf(root: YamlNode, resolveSecret: SecretResolver, problems: Probl
     const path = ['http', 'auth', field];
     const node = nodeAt(root, path);
     if (node === undefined) return undefined;
-    const refuse = (message: string, suggestion: string, code: 'config.invalid' | 'config.secret_missing'): undefined => {
+    const refuse = (
+      message: string,
+      suggestion: string,
+      code: 'config.invalid' | 'config.secret_missing',
+    ): undefined => {
       problems.add(code, path, offsetAt(root, path), `http.auth.${field} ${message}`, suggestion);
       return undefined;
     };
     const reference = `Write \`${field}: \${file:/run/secrets/${field}}\` or \${env:NAME}.`;
     if (node.kind !== 'scalar' || node.value === null) return refuse('is no text', reference, 'config.invalid');
     const expanded = expandSecrets(node.source, resolveSecret);
-    if ('unknown' in expanded) return refuse('holds a ${…} that is neither ${env:NAME} nor ${file:/path}', reference, 'config.invalid');
+    if ('unknown' in expanded)
+      return refuse('holds a ${…} that is neither ${env:NAME} nor ${file:/path}', reference, 'config.invalid');
     if ('missing' in expanded) {
       const { missing } = expanded;
-      const what = missing.from === 'env' ? `the environment variable ${missing.name}` : `the file ${quoted(missing.path)}`;
-      return refuse(`comes from ${what}, which is not there or empty`, 'Set it before the start.', 'config.secret_missing');
+      const what =
+        missing.from === 'env' ? `the environment variable ${missing.name}` : `the file ${quoted(missing.path)}`;
+      return refuse(
+        `comes from ${what}, which is not there or empty`,
+        'Set it before the start.',
+        'config.secret_missing',
+      );
     }
     if (!/^[\x21-\x7e]{1,4096}$/.test(expanded.text) || expanded.text.length < TOKEN_CHARACTERS_MIN) {
       const what = `must have at least ${TOKEN_CHARACTERS_MIN} printable characters and no space`;
@@ -351,7 +361,13 @@ function tokensOf(root: YamlNode, resolveSecret: SecretResolver, problems: Probl
   return tokens;
 }
 
-function httpOf(fields: SidecarFields, folder: string, tokens: Tokens, root: YamlNode, problems: ProblemList): HttpConfig {
+function httpOf(
+  fields: SidecarFields,
+  folder: string,
+  tokens: Tokens,
+  root: YamlNode,
+  problems: ProblemList,
+): HttpConfig {
   const { address, port, tls } = fields.http;
   const refuse = (path: readonly string[], message: string, suggestion: string): void => {
     problems.add('config.invalid', path, offsetAt(root, path), message, suggestion);
@@ -361,7 +377,11 @@ function httpOf(fields: SidecarFields, folder: string, tokens: Tokens, root: Yam
     refuse(['http', 'tls'], 'http.tls needs both cert and key', 'Write both, or neither.');
   }
   if (clientCa !== undefined && cert === undefined) {
-    refuse(['http', 'tls', 'client_ca'], 'client_ca is of no use without cert and key', 'Write http.tls.cert and key too.');
+    refuse(
+      ['http', 'tls', 'client_ca'],
+      'client_ca is of no use without cert and key',
+      'Write http.tls.cert and key too.',
+    );
   }
   if (tokens.readOnly !== undefined && tokens.admin === undefined && clientCa === undefined) {
     const message = 'with a read_only_token alone nobody could change anything';
@@ -378,8 +398,8 @@ function httpOf(fields: SidecarFields, folder: string, tokens: Tokens, root: Yam
   return {
     address,
     port,
-    adminToken: tokens.admin,
-    readOnlyToken: tokens.readOnly,
+    adminToken: tokens.admin === undefined ? undefined : new Secret(tokens.admin),
+    readOnlyToken: tokens.readOnly === undefined ? undefined : new Secret(tokens.readOnly),
     tls:
       cert === undefined || key === undefined
         ? undefined

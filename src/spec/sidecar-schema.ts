@@ -46,7 +46,8 @@ export function isLoopback(text: string): boolean {
   );
 }
 
-const token = (description: string) => z.unknown().meta({ type: 'string', description, examples: ['${file:/run/secrets/token}'] });
+const token = (description: string) =>
+  z.unknown().meta({ type: 'string', description, examples: ['${file:/run/secrets/token}'] });
 
 const limits = z
   .strictObject({
