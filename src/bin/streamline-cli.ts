@@ -1,32 +1,21 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
-import { ERROR_CODES } from '../base/error-code.ts';
-import { toStreamlineError } from '../base/error.ts';
-import { validateModule } from '../cli/validate-command.ts';
+import { runCli } from '../cli/run-cli.ts';
 import { version } from './version.ts';
 
-const program = new Command('streamline-cli')
-  .description('Manage WebAssembly transforms.')
-  .version(version)
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+const { stdin, stdout, stderr, env } = process;
 
-const transforms = program.command('transforms').description('work with transforms and their modules');
-
-transforms
-  .command('validate')
-  .description('check a module offline: exports, imports, memory, what it can do, why it is refused')
-  .argument('<module>', 'a .wasm file')
-  .option('--json', 'print JSON')
-  .addHelpText('after', '\nExample:\n  streamline-cli transforms validate modules/transforms/mask_pii.wasm')
-  .action(async (module: string, flags: { readonly json?: boolean }) => {
-    const write = (text: string): void => void process.stdout.write(text);
-    try {
-      process.exitCode = await validateModule(module, { json: flags.json === true, write });
-    } catch (thrown) {
-      const error = toStreamlineError(thrown);
-      process.stderr.write(`${error.describe()}\n`);
-      process.exitCode = ERROR_CODES[error.code].exitCode;
-    }
+// `| head` has seen enough.
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
   });
+}
 
-await program.parseAsync(process.argv);
+function interrupt(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => controller.abort());
+  return controller.signal;
+}
+
+process.exitCode = await runCli(process.argv.slice(2), version, { streams: { stdin, stdout, stderr }, env, interrupt });
