@@ -93,7 +93,7 @@ function topicPlans({ config, cluster, topicsCreated }: PlanParts): DeployPlan['
 const NOT_FIELDS = new Set(['source', 'sha256', 'name']);
 
 /** Fields that differ, as the spec writes them: `input.group_id`, `stages.0.wasm_module`. */
-export function changedFields(before: TransformationConfig, after: TransformationConfig): DeployPlan['changes'] {
+function changedFields(before: TransformationConfig, after: TransformationConfig): DeployPlan['changes'] {
   const changes: { field: string; before: unknown; after: unknown }[] = [];
   compare(before, after, '', changes);
   return changes;
@@ -132,7 +132,7 @@ function shown(value: unknown): unknown {
 }
 
 /** Whether, and how, order or guests' state is affected. */
-export function effectsOf(
+function effectsOf(
   action: DeployPlan['action'],
   before: TransformationConfig | undefined,
   after: TransformationConfig,

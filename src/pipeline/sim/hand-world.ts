@@ -44,6 +44,8 @@ class HandSource implements RecordSource {
   readonly paused = new Set<number>();
   /** When each poll began, ms. */
   readonly pollsAtMs: number[] = [];
+  /** Records each poll asked for at most. */
+  readonly pollsMax: number[] = [];
   handlers: SourceHandlers | undefined;
   startGate: Promise<void> = Promise.resolve();
   pollGate: Promise<void> = Promise.resolve();
@@ -74,7 +76,8 @@ class HandSource implements RecordSource {
     this.handlers = handlers;
   }
 
-  async poll(_recordsMax: number, waitMs: number): Promise<PackedBatch | undefined> {
+  async poll(recordsMax: number, waitMs: number): Promise<PackedBatch | undefined> {
+    this.pollsMax.push(recordsMax);
     this.pollsAtMs.push(this.#clock.nowMs());
     await this.pollGate;
     if (this.#next() === undefined) await this.#wait(waitMs);
@@ -133,7 +136,7 @@ class HandSource implements RecordSource {
 }
 
 /** Does with each record what `fates` says, by its place: `0@17`. Without a word: output as it came. */
-class HandExecutor implements Executor {
+export class HandExecutor implements Executor {
   parallelism = 4;
   /** filter, an error code, or a function of the attempt (1 = first). */
   readonly fates = new Map<string, 'filter' | ErrorCode | ((attempt: number) => ErrorCode | undefined)>();
@@ -237,6 +240,8 @@ export class HandSink implements RecordSink {
   readonly transactions: HandTransactions | undefined;
   /** Places in the order they were handed over. */
   readonly produced: string[] = [];
+  /** The header each range was stamped with. */
+  readonly stamps: (string | undefined)[] = [];
   readonly deadLetters: ProduceRecord[] = [];
   /** What a record fails with when it is produced, by place. */
   readonly refusals = new Map<string, ErrorCode>();
@@ -271,6 +276,7 @@ export class HandSink implements RecordSink {
   }
 
   produce(range: OutputRange): Promise<readonly ProduceFailure[]> {
+    this.stamps.push(range.stamp?.value);
     const failures: ProduceFailure[] = [];
     const results = new ResultReader(range.result.buffer);
     const batch = new BatchReader(range.batch.buffer);
