@@ -62,6 +62,11 @@ export const METRICS = {
     'When the group last committed, seconds since the epoch.',
   ),
   restarts: transform('restarts_total', 'counter', 'Restarts of the transform after trouble with the cluster.'),
+  versionRefused: transform(
+    'version_refused',
+    'gauge',
+    '1 while a new version is refused and the one before it goes on.',
+  ),
   specErrors: {
     name: 'streamline_spec_errors',
     type: 'gauge',

@@ -20,6 +20,7 @@ export interface TransformReading {
   readonly inFlightBytes: number;
   readonly lastCommitMs: number | undefined;
   readonly restarts: number;
+  readonly candidate: { readonly stage: string } | undefined;
 }
 
 export interface MetricSource {
@@ -113,6 +114,7 @@ function addRuntimeMetrics(each: Each): void {
   each(METRICS.instanceRestarts, ({ totals }, set) => set({}, totals.instanceRestarts));
   each(METRICS.stuckThreads, (transform, set) => set({}, transform.stuckThreads));
   each(METRICS.logLinesDropped, ({ totals }, set) => set({}, totals.logLinesDropped));
+  each(METRICS.versionRefused, ({ candidate }, set) => set({}, candidate?.stage === 'REFUSED' ? 1 : 0));
   each(METRICS.restarts, (transform, set) => set({}, transform.restarts));
 }
 
