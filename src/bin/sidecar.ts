@@ -115,7 +115,11 @@ export class Sidecar {
 
   /** Health and API first, then the transforms: an orchestrator sees a sidecar that is starting, not one that is gone. */
   async start(): Promise<void> {
-    const address = await listen(this.#server, this.#config.http);
+    const listening = await listen(this.#server, this.#config.http);
+    // What it really is, not an address of it that a browser could use.
+    const { port, protocol } = new URL(listening);
+    const { address: host } = this.#config.http;
+    const address = `${protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.log.info({ address, version }, 'sidecar listening');
     await this.#targets.load();
     await this.#sweep();

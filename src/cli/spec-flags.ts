@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander';
 import { Document, isMap, parseDocument } from 'yaml';
 import { StreamlineError } from '../base/error.ts';
 import { usageError } from './command-error.ts';
-import { repeated } from './repeated.ts';
+import { onlyOnce, repeated } from './repeated.ts';
 
 /** What deploy and plan take: a spec, or what to make one of. */
 export interface SpecFlags {
@@ -27,7 +27,7 @@ export function addSpecOptions(command: Command): Command {
     .addOption(new Option('--file <file>', 'the same').hideHelp())
     .option('--name <name>', 'name of the transform')
     .option('-i, --input <topic>', 'topic to read')
-    .option('-o, --output <topic>', 'topic to write')
+    .option('-o, --output <topic>', 'topic to write', onlyOnce)
     .option('--route', 'the module\u2019s route() names the topic of each record')
     .option('--config <json>', 'what init() gets, a JSON object')
     .option('--var <K=V>', 'one field of the config, as text; may be repeated', repeated)

@@ -24,7 +24,7 @@ function adopt(world: HandWorld, number: number, canary = 0, config: Partial<Tra
     number,
     {
       tookOver: (version) => events.push(`took over ${version.number}`),
-      takenBack: (error) => events.push(`taken back ${error.code}`),
+      takenBack: (error) => events.push(`taken back ${[error.code, error.place].join(' ').trim()}`),
     },
   );
   return { executor, events };
@@ -119,7 +119,7 @@ void test('canary: a version that traps is taken back: nothing it made leaves, t
   world.source.give(record(0, 1), record(0, 2));
   world.source.give(record(0, 3));
   await world.clock.advance(300);
-  assert.deepEqual(next.events, ['taken back guest.trap']);
+  assert.deepEqual(next.events, ['taken back guest.trap in/0@2']);
   assert.deepEqual([world.sink.produced, world.sink.deadLetters], [['0@1', '0@2', '0@3'], []]);
   assert.deepEqual(attempts(world.executor), ['0@1', '0@2', '0@3']);
   assert.deepEqual([next.executor.closed, world.executor.closed], [true, false]);

@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import { ERROR_CODES, type ErrorCode } from '../base/error-code.ts';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { BatchTicket } from './in-flight.ts';
+import { BatchReader, type PackedBatch } from './packed-batch.ts';
 import { KIND_FAILED, ResultReader } from './packed-results.ts';
 import type { Executor, WorkResult } from './ports.ts';
 import { Version, type VersionParts } from './version.ts';
@@ -10,7 +11,7 @@ import { Version, type VersionParts } from './version.ts';
 export interface TakeOver {
   /** It serves: nothing goes to the one before any more. */
   tookOver(version: Version): void;
-  /** It trapped on one of its first records, and the one before serves again: none of what it did has left. */
+  /** It trapped on one of its first records, and the one before serves again: of the batch that trapped nothing has left. */
   takenBack(error: StreamlineError): void;
 }
 
@@ -130,7 +131,7 @@ export class Versions {
     let trap: StreamlineError | undefined;
     try {
       work = await version.executor.execute(batch);
-      trap = trapIn(work);
+      trap = trapIn(work, batch, version.config.inputTopic);
     } catch (thrown) {
       trap = toStreamlineError(thrown);
     }
@@ -202,15 +203,21 @@ export class Versions {
   }
 }
 
-/** The first trap among the results, in words. */
-function trapIn(work: WorkResult): StreamlineError | undefined {
+/** The first trap among the results, in words and with its record. */
+function trapIn(work: WorkResult, batch: PackedBatch, topic: string): StreamlineError | undefined {
   if (work.segments.every(({ failed }) => failed === 0)) return undefined;
   const results = new ResultReader(work.buffer);
   for (const { startByte, endByte } of work.segments) {
     for (let at = startByte; at < endByte; at = results.next(at)) {
       if (results.kind(at) !== KIND_FAILED) continue;
-      const { code, message } = results.failure(at);
-      if (isTrap(code)) return new StreamlineError(code, message);
+      const { code, message, recordIndex } = results.failure(at);
+      if (!isTrap(code)) continue;
+      const reader = new BatchReader(batch.buffer);
+      const { partition } = batch.segments.find((s) => recordIndex < s.firstRecord + s.recordCount) ?? {
+        partition: -1,
+      };
+      const place = `${topic}/${partition}@${reader.offset(reader.recordAt(recordIndex))}`;
+      return new StreamlineError(code, message, { place });
     }
   }
   return undefined;

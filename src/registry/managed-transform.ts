@@ -49,9 +49,7 @@ interface Running {
 /** What a new version needs before the old one makes way. */
 interface Prepared {
   readonly engine: GuestEngine;
-  /** Where the group notices. */
-  readonly edge: KafkaEdge | undefined;
-  readonly parts: VersionParts | undefined;
+  readonly parts: VersionParts;
 }
 
 /**
@@ -249,7 +247,7 @@ export class ManagedTransform {
     try {
       if (!this.#isWanted || this.#running !== undefined) return;
       // A module that was good once is good: the cluster is asked first then, and while it is away no guest is made in vain.
-      const ahead = prepared?.edge ?? (this.#guestsMade ? await makeEdge() : undefined);
+      const ahead = this.#guestsMade ? await makeEdge() : undefined;
       if (!this.#isWanted) return;
       const kept = this.#serving.module;
       engine ??= await this.#unlessStopped(factory.guest(config, kept), (late) => late.executor.close());
@@ -440,17 +438,10 @@ export class ManagedTransform {
     const engine = await this.#unlessStopped(factory.guest(config), (late) => late.executor.close());
     if (engine === undefined) return undefined;
     try {
-      if (groupChanges(this.#config, config).length > 0) {
-        const edge = await this.#unlessStopped(factory.edge(config), async () => undefined);
-        if (edge !== undefined) return { engine, edge, parts: undefined };
-      } else {
-        const topics = await this.#unlessStopped(factory.topics(config), async () => undefined);
-        const { executor, module } = engine;
-        if (topics !== undefined) {
-          const parts = { config, executor, topics, moduleSha256: digestOf(module) };
-          return { engine, edge: undefined, parts };
-        }
-      }
+      // Not its start offsets: of a group that has this member no coordinator takes any from outside.
+      const topics = await this.#unlessStopped(factory.topics(config), async () => undefined);
+      const { executor, module } = engine;
+      if (topics !== undefined) return { engine, parts: { config, executor, topics, moduleSha256: digestOf(module) } };
     } catch (thrown) {
       await engine.executor.close();
       throw thrown;
@@ -466,8 +457,7 @@ export class ManagedTransform {
       return;
     }
     const running = this.#running;
-    const inPlace = parts !== undefined && running !== undefined && groupChanges(this.#config, config).length === 0;
-    if (inPlace) {
+    if (running !== undefined && groupChanges(this.#config, config).length === 0) {
       this.#adopt(running, engine, parts, edition);
       return;
     }
