@@ -1,11 +1,17 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
 import { parse } from 'yaml';
+import { fixture } from '../src/api/testing/api-fixture.ts';
+import { Contract } from '../src/api/testing/contract.ts';
 import { ERROR_CODES } from '../src/base/error-code.ts';
 import { GUEST_EXPORTS } from '../src/catalog/inspect-module.ts';
 import { KNOWN_IMPORTS } from '../src/catalog/known-imports.ts';
+import { CliContext } from '../src/cli/cli-context.ts';
+import { createProgram } from '../src/cli/program.ts';
 import { METRICS } from '../src/observe/metric-names.ts';
 import { parseSpec } from '../src/spec/parse-spec.ts';
 import { parseSidecarConfig } from '../src/spec/sidecar-config.ts';
@@ -52,7 +58,9 @@ test('every YAML block of the README is a spec or a sidecar.yaml that is taken',
     const yaml = text.replaceAll(new RegExp(`^${indent}`, 'gm'), '');
     const isSidecar = sidecar !== undefined || README.includes(`<!-- sidecar.yaml -->\n${indent}\`\`\`yaml\n${text}`);
     const outcome = isSidecar
-      ? parseSidecarConfig(yaml, 'README.md', { resolveSecret: () => 'secret' })
+      ? parseSidecarConfig(yaml, 'README.md', {
+          resolveSecret: (from) => createHash('sha256').update(JSON.stringify(from)).digest('hex'),
+        })
       : parseSpec(yaml, 'README.md');
     assert.ok('config' in outcome, 'errors' in outcome ? outcome.errors.map((e) => e.describe()).join('\n') : '');
   }
@@ -104,6 +112,31 @@ test('the README lists the fields of sidecar.yaml with their defaults', () => {
   }
 });
 
+/** `a.b.c` of every field a published schema has. */
+function fieldsOf(schema: JsonSchema, path = ''): string[] {
+  const { properties } = schema;
+  if (properties === undefined) return [path];
+  return Object.entries(properties).flatMap(([name, field]) => fieldsOf(field, path === '' ? name : `${path}.${name}`));
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+}
+
+test('the README lists every field that editors offer, those without a default too', () => {
+  const cells = README.split('\n').flatMap((line) =>
+    line.startsWith('| `') ? [line.slice(0, line.indexOf(' |', 1))] : [],
+  );
+  const named = new Set(cells.flatMap((cell) => [...cell.matchAll(/`([\w.]+)`/g)].map(([, name = '']) => name)));
+  for (const file of ['schema/sidecar.schema.json', 'schema/transform-spec.schema.json']) {
+    for (const field of fieldsOf(JSON.parse(read(file)) as JsonSchema)) {
+      // Its own row tells what may stand under `kafka`.
+      const name = field.startsWith('kafka.') ? 'kafka' : field;
+      assert.ok(named.has(name), `${field} of ${file} is not in the README`);
+    }
+  }
+});
+
 test('the README lists the fields of a spec with their defaults', () => {
   const spec = { name: 'n', input_topic: 'i', output_topic: 'o', wasm_module: 'm.wasm' };
   const defaults = leaves(specSchema.parse(spec));
@@ -119,11 +152,22 @@ test('the README lists the fields of a spec with their defaults', () => {
 test('error codes in the documents exist, and no code that can befall a record is missing', () => {
   const named = rows(README, /^(?:guest|record|route)\.\w+$/).map(([code = '']) => code);
   for (const document of DOCUMENTS) {
-    const prefixes = /`((?:guest|record|route|breaker|spec|config|module|broker|bug)\.[a-z_]+)`/g;
+    const prefixes =
+      /`((?:guest|record|route|breaker|spec|config|module|broker|bug|transform|state|offsets|request|sidecar|deploy)\.[a-z_]+)`/g;
     for (const [, code = ''] of read(document).matchAll(prefixes)) {
       if (/\.(?:ts|json|yaml)$/.test(code)) continue;
       assert.ok(code in ERROR_CODES, `${document} names the error ${code}`);
     }
+  }
+  // What requests and commands meet.
+  const told = new Set(
+    [...README.matchAll(/`((?:transform|state|offsets|request|sidecar|deploy)\.[a-z_]+)`/g)].map(
+      ([, code = '']) => code,
+    ),
+  );
+  for (const code of Object.keys(ERROR_CODES)) {
+    if (/^(?:transform|state|offsets|request|sidecar|deploy)\./.test(code))
+      assert.ok(told.has(code), `${code} is not in the README`);
   }
   // A transform's own, told below the table.
   const others = ['guest.init_failed', 'guest.init_rejected', 'guest.stuck', 'guest.closed'];
@@ -162,4 +206,109 @@ test('the README justifies each dependency and no other', () => {
 test('docker-compose.yml is YAML', () => {
   const { services } = parse(read('docker-compose.yml')) as { services: Record<string, unknown> };
   assert.ok('redpanda' in services);
+});
+
+const contract = await Contract.of(fixture().api);
+
+test('every request the documents show is one the API has', () => {
+  const known = contract.operations.map(({ method, path }) => ({
+    method,
+    pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+  let shown = 0;
+  for (const document of DOCUMENTS) {
+    for (const [line, method = 'GET', path = ''] of read(document).matchAll(
+      /^ *curl(?: -\w+)*(?: --cacert \S+)?(?: -X ([A-Z]+))?(?: -H "[^"]*")? "?(?:\$S|https?:\/\/[^/\s"]+)(\/[^\s"?]*)[^\n]*$/gm,
+    )) {
+      shown += 1;
+      assert.ok(
+        known.some((operation) => operation.method === method && operation.pattern.test(path)),
+        `${document}: ${line}`,
+      );
+    }
+  }
+  const curls = DOCUMENTS.flatMap((document) => [...read(document).matchAll(/^ *curl /gm)]);
+  assert.ok(shown >= 20);
+  assert.equal(shown, curls.length, 'a request is written in a way this test does not read');
+});
+
+const { stdin, stdout, stderr } = process;
+const program = createProgram(
+  '0',
+  new CliContext({ streams: { stdin, stdout, stderr }, env: {}, interrupt: () => AbortSignal.abort() }),
+  { out: () => undefined, error: () => undefined, usage: () => undefined },
+);
+
+/** The command that words name, as far as they do, and the words after it. */
+function commandOf(words: readonly string[]): { readonly path: readonly Command[]; readonly rest: readonly string[] } {
+  const path: Command[] = [program];
+  let rest = words;
+  for (;;) {
+    const [word = ''] = rest;
+    const next = path.at(-1)?.commands.find((command) => command.name() === word || command.aliases().includes(word));
+    if (next === undefined) return { path, rest };
+    path.push(next);
+    rest = rest.slice(1);
+  }
+}
+
+test('every command line the documents show names a command and options it has', () => {
+  let shown = 0;
+  for (const document of DOCUMENTS) {
+    const text = read(document).replaceAll(/\\\n */g, '');
+    for (const [line, said = ''] of text.matchAll(
+      /^ *(?:\$ |source <\()?(?:npm run (?:-s )?cli --|streamline-cli) (.+?)(?: +#.*)?$/gm,
+    )) {
+      shown += 1;
+      const words = said
+        .replaceAll(/'[^']*'|"[^"]*"/g, 'quoted')
+        .replace(/\).*$/, '')
+        .replace(/ \|.*$/, '')
+        .split(/\s+/);
+      const options = words.filter((word) => /^-[a-zA-Z-]/.test(word));
+      // Options before the command, which are those of every command.
+      const { path } = commandOf(
+        words.slice(
+          Math.max(
+            0,
+            words.findIndex((word) => /^transforms?$|^completion$/.test(word)),
+          ),
+        ),
+      );
+      assert.ok(path.length > 1 || options.length > 0, `${document}: ${line}`);
+      const names = new Set(path.flatMap((command) => command.options.flatMap(({ short, long }) => [short, long])));
+      for (const option of options)
+        assert.ok(names.has(option.replace(/=.*$/, '')), `${document}: ${line} has ${option}`);
+    }
+  }
+  assert.ok(shown >= 30);
+});
+
+test('docs/cli.md tells of every command and option there is', () => {
+  const cli = read('docs/cli.md');
+  const visit = (command: Command): void => {
+    for (const { short, long, hidden } of command.options) {
+      if (hidden || long === '--version' || long === '--help') continue;
+      const isTold = [short, long].some(
+        (name) => name !== undefined && new RegExp(`(?:^|[\\s\`([])${name}\\b`, 'm').test(cli),
+      );
+      assert.ok(isTold, `${command.name()} ${long}`);
+    }
+    for (const child of command.commands) {
+      // What the completion scripts call.
+      if (child.name().startsWith('_')) continue;
+      assert.match(cli, new RegExp(`\\b${child.name()}\\b`), child.name());
+      visit(child);
+    }
+  };
+  visit(program);
+});
+
+test('every script the documents run is in package.json', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  for (const document of DOCUMENTS) {
+    for (const [, name = ''] of read(document).matchAll(/npm run (?:-s )?([a-z][\w:-]*)/g)) {
+      assert.ok(name in scripts, `${document}: npm run ${name}`);
+    }
+  }
 });
