@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { guardFolder } from '../cluster/guard.ts';
@@ -10,12 +11,14 @@ const ROOT = dirname(dirname(import.meta.dirname));
 const MODULES = join(ROOT, 'modules', 'transforms');
 const HOSTILE_MODULES = join(ROOT, 'integration', 'guests', 'modules');
 
-/** sidecar.yaml without what the harness sets: where things are, the port. */
+/** sidecar.yaml; where things are and the port are set by the harness unless given. */
 export interface Settings {
   readonly kafka?: Readonly<Record<string, string | number | boolean>>;
   readonly topics?: Readonly<Record<string, unknown>>;
   readonly limits?: Readonly<Record<string, number>>;
   readonly features?: Readonly<Record<string, boolean>>;
+  readonly http?: Readonly<Record<string, unknown>>;
+  readonly paths?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -28,6 +31,9 @@ export class SidecarHome {
   readonly specs: string;
   readonly modules: string;
   readonly #release: () => Promise<void>;
+  /** Read-only by their permissions, and by a mount. */
+  readonly #closed: string[] = [];
+  readonly #mounts: string[] = [];
 
   constructor(bootstrap: string, settings: Settings = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'streamline-sidecar-'));
@@ -41,8 +47,8 @@ export class SidecarHome {
     const config = {
       kafka: { 'bootstrap.servers': bootstrap, ...transportOfRun(), ...settings.kafka },
       topics: { create: true, ...settings.topics },
-      paths: { specs: 'specs', modules: 'modules', cache: 'cache' },
-      http: { port: 0 },
+      paths: { specs: 'specs', modules: 'modules', cache: 'cache', ...settings.paths },
+      http: { port: 0, ...settings.http },
       limits: settings.limits ?? {},
       features: settings.features ?? {},
     };
@@ -57,6 +63,27 @@ export class SidecarHome {
     rmSync(join(this.specs, file));
   }
 
+  /**
+   * Makes a directory read-only for what is started from now on. Permissions bind everybody but root, for whom it is mounted so, in a
+   * namespace of its own. @returns why that is not possible here
+   */
+  makeReadOnly(directory: string): string | undefined {
+    if (process.getuid?.() !== 0) {
+      chmodSync(directory, 0o555);
+      this.#closed.push(directory);
+      return undefined;
+    }
+    const [program = '', ...words] = mounted([directory], ['true']);
+    if (spawnSync(program, words).status !== 0) return 'this process is root and may not mount';
+    this.#mounts.push(directory);
+    return undefined;
+  }
+
+  /** A command line as it is to be started here. */
+  command(words: readonly string[]): readonly string[] {
+    return this.#mounts.length === 0 ? words : mounted(this.#mounts, words);
+  }
+
   /** The process that is to end with this folder. */
   runs(pid: number): void {
     writeFileSync(join(this.folder, 'pid'), String(pid));
@@ -64,6 +91,7 @@ export class SidecarHome {
 
   /** Kills what runs in it and removes it. */
   async remove(): Promise<void> {
+    for (const directory of this.#closed) chmodSync(directory, 0o755);
     await this.#release();
   }
 }
@@ -71,4 +99,15 @@ export class SidecarHome {
 function transportOfRun(): { transport?: string } {
   const transport = process.env[TRANSPORT_VARIABLE] ?? '';
   return transport === '' ? {} : { transport };
+}
+
+/** Nobody else sees the mounts, and they are gone with the process, which is the one that was started. */
+function mounted(directories: readonly string[], words: readonly string[]): readonly string[] {
+  const script = `count=$1; shift
+while [ "$count" -gt 0 ]; do
+  mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 125
+  count=$((count - 1)); shift
+done
+exec "$@"`;
+  return ['unshare', '--mount', 'sh', '-c', script, 'sh', String(directories.length), ...directories, ...words];
 }

@@ -78,15 +78,13 @@ function launch(
 ): ChildProcess {
   // Set where tests run under node's runner; none of the sidecar's business.
   const { NODE_TEST_CONTEXT: _context, ...own } = process.env;
-  const child = spawn(
-    process.execPath,
-    [...builtProgram('streamline-sidecar'), command, '--config', home.configFile, ...args],
-    {
-      cwd: home.folder,
-      env: { ...own, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
-  );
+  const words = [...builtProgram('streamline-sidecar'), command, '--config', home.configFile, ...args];
+  const [program = '', ...rest] = home.command([process.execPath, ...words]);
+  const child = spawn(program, rest, {
+    cwd: home.folder,
+    env: { ...own, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   if (child.pid !== undefined) home.runs(child.pid);
   return child;
 }

@@ -66,6 +66,21 @@ test('GET /transforms: one that is removed meanwhile is left out', async () => {
   assert.deepEqual(Object.keys((await ask('/transforms?expand=info', control)).json()), ['mask-pii']);
 });
 
+test('GET /transforms: a spec file that cannot be read hides no other transform', async () => {
+  const control = new FakeControl();
+  const spec = control.spec.bind(control);
+  control.specs.set('a', { text: SPEC, target: 'RUNNING' });
+  control.spec = async (name) => {
+    if (name === 'a') throw new StreamlineError('spec.unreadable', 'not UTF-8', { place: 'specs/a.yaml' });
+    return spec(name);
+  };
+  const { status, json: body } = await ask('/transforms?expand=info&expand=status', control);
+  assert.equal(status, 200);
+  assert.deepEqual([body().a.info.config, body().a.info.source], [{}, 'specs/a.yaml']);
+  assert.equal(body()['mask-pii'].info.config.name, 'mask-pii');
+  assert.equal((await ask('/transforms/a', control)).status, 422);
+});
+
 test('GET status: Connect’s fields, and more', async () => {
   const { json: body } = await ask('/transforms/mask-pii/status');
   const { connector, tasks, version, group } = body();

@@ -73,7 +73,7 @@ export async function removeAtomically(path: string, { step }: AtomicOptions = {
 
 /** Makes a directory and those above it, each of which is on the disk before a file in it is. */
 export async function makeDirectory(path: string, mode: number, { step }: AtomicOptions = {}): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode });
+  const first = await makeAll(path, mode);
   if (first === undefined) return;
   step?.('directory_made');
   const top = dirname(resolve(first));
@@ -118,6 +118,28 @@ export function writeFailure(thrown: unknown): string {
     default:
       return code ?? (thrown instanceof Error ? thrown.message : String(thrown));
   }
+}
+
+/** @returns the first directory that was made */
+async function makeAll(path: string, mode: number): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true, mode });
+  } catch (thrown) {
+    // What Node says of a read-only file system too, when it makes more than one: made by itself, the first that is missing tells the truth.
+    if (fileErrorCode(thrown) !== 'ENOENT') throw thrown;
+    let missing = resolve(path);
+    while (!(await isThere(dirname(missing)))) missing = dirname(missing);
+    await mkdir(missing, { mode });
+    await mkdir(path, { recursive: true, mode });
+    return missing;
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function modeOf(path: string): Promise<number | undefined> {

@@ -29,6 +29,7 @@ export class Sidecar {
   readonly #reload: SpecReload;
   readonly #watch: SpecWatch;
   readonly #server: FastifyInstance;
+  readonly #specsKnown = Promise.withResolvers<void>();
   #ready = false;
   #stopping = false;
 
@@ -82,7 +83,7 @@ export class Sidecar {
       workerId,
       enabled: features.wasmTransforms,
       targetOf: (transform) => this.#targets.get(transform),
-      removed: (transform) => void this.#removed(transform),
+      removed: (transform) => this.#removed(transform),
     };
   }
 
@@ -99,6 +100,7 @@ export class Sidecar {
       registry: this.registry,
       factory: this.#factory,
       reload: this.#reload,
+      specsKnown: this.#specsKnown.promise,
       specs: this.#specs,
       targets: this.#targets,
       loggers: this.#loggers,
@@ -126,6 +128,7 @@ export class Sidecar {
     // Before the first look: whatever changes after it is noticed.
     await this.#watch.start();
     const { specs, up } = await this.#reload.run();
+    this.#specsKnown.resolve();
     if (!this.#config.features.wasmTransforms) {
       const names = specs.configs.map((config) => config.name);
       this.log.warn({ transforms: names }, 'wasm_transforms is off: specs are STOPPED (feature disabled)');

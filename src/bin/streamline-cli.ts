@@ -7,8 +7,10 @@ const { stdin, stdout, stderr, env } = process;
 // `| head` has seen enough.
 for (const stream of [stdout, stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
+    if (error.code === 'EPIPE') process.exit();
+    // A full disk is no bug to show a stack of.
+    if (stream === stdout) stderr.write(`the output cannot be written: ${error.code ?? error.message}\n`);
+    process.exit(1);
   });
 }
 

@@ -37,11 +37,23 @@ export class CatalogWorker {
     this.#worker.on('exit', (code) => this.#lost(`exit code ${code}`));
   }
 
-  /** Only while idle. Rejects with StreamlineError when there will be no answer: the thread is gone then. */
+  /** Only while idle: the next module is this one's, and is being read. */
+  take(): void {
+    clearTimeout(this.#deadline);
+    this.state = 'busy';
+  }
+
+  /** There was nothing to prepare after all. */
+  giveBack(): void {
+    if (this.state !== 'busy') return;
+    this.state = 'idle';
+    this.#idle();
+  }
+
+  /** Only when taken. Rejects with StreamlineError when there will be no answer: the thread is gone then. */
   prepare(order: PrepareOrder, modulePath: string): Promise<CatalogReply> {
     const current = Promise.withResolvers<CatalogReply>();
     this.#current = current;
-    this.state = 'busy';
     this.#worker.ref();
     clearTimeout(this.#deadline);
     const { prepareTimeoutMs, heavyMs } = this.#times;

@@ -63,6 +63,19 @@ test('a good module comes back checked, metered and compiled', async () => {
   assert.ok(WebAssembly.Module.exports(second.module).some((entry) => entry.name === FUEL_LEFT));
 });
 
+test('what waits for its turn is read then: many requests hold no more bytes than one', async () => {
+  const { catalog } = openCatalog();
+  writeFileSync(join(modulesDir, 'late.wasm'), bytes);
+  const first = catalog.prepare(request('good.wasm'));
+  const missing = refusedWith(catalog.prepare(request('missing.wasm')));
+  const second = catalog.prepare(request('late.wasm'));
+  // Nothing of it is in memory yet.
+  writeFileSync(join(modulesDir, 'late.wasm'), 'no module');
+  await first;
+  assert.equal((await missing).code, 'spec.module_missing');
+  assert.equal((await refusedWith(second)).code, 'module.invalid');
+});
+
 test('a damaged cache entry is rebuilt, never run', async () => {
   const cacheDir = join(root, 'cache');
   const { catalog, warnings } = openCatalog({ cacheDir });

@@ -35,7 +35,8 @@ export interface PrepareRequest {
 
 interface Waiting {
   readonly request: PrepareRequest;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Not before its turn: what waits holds no module of 64 MiB. */
+  readonly bytes: () => Promise<Uint8Array<ArrayBuffer>>;
   readonly resolve: (module: PreparedModule) => void;
   readonly reject: (error: StreamlineError) => void;
 }
@@ -57,13 +58,17 @@ export class ModuleCatalog {
   }
 
   /** Rejects with StreamlineError: spec.module_missing, module.* (RefusedError when the bytes are at fault). */
-  async prepare(request: PrepareRequest): Promise<PreparedModule> {
-    const bytesMax = this.#options.moduleBytesMax ?? MODULE_BYTES_MAX;
-    return this.prepareBytes(await readModuleFile(this.#options.modulesDir, request.modulePath, bytesMax), request);
+  prepare(request: PrepareRequest): Promise<PreparedModule> {
+    const { modulesDir, moduleBytesMax = MODULE_BYTES_MAX } = this.#options;
+    return this.#enqueue(request, () => readModuleFile(modulesDir, request.modulePath, moduleBytesMax));
   }
 
   /** The same of bytes that are in no file yet. */
   prepareBytes(bytes: Uint8Array<ArrayBuffer>, request: PrepareRequest): Promise<PreparedModule> {
+    return this.#enqueue(request, async () => bytes);
+  }
+
+  #enqueue(request: PrepareRequest, bytes: Waiting['bytes']): Promise<PreparedModule> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ request, bytes, resolve, reject });
       this.#next();
@@ -86,6 +91,7 @@ export class ModuleCatalog {
       const worker = this.#freeWorker();
       if (worker === undefined) return;
       this.#queue.shift();
+      worker.take();
       void this.#prepare(worker, waiting);
     }
   }
@@ -102,14 +108,23 @@ export class ModuleCatalog {
     return worker;
   }
 
-  async #prepare(worker: CatalogWorker, { request, bytes, resolve, reject }: Waiting): Promise<void> {
+  async #prepare(worker: CatalogWorker, waiting: Waiting): Promise<void> {
+    const { request, resolve, reject } = waiting;
     const { maxMemoryMb, initTimeoutMs, modulePath } = request;
     const initialFuel = initTimeoutMs * FUEL_PER_MS;
     try {
+      const bytes = await waiting.bytes();
+      // Closed meanwhile, or its thread has ended.
+      if (worker.state === 'gone') {
+        this.#queue.unshift(waiting);
+        this.#next();
+        return;
+      }
       const order = { bytes, maxMemoryMb, initialFuel, cacheDir: this.#options.cacheDir };
       resolve(this.#prepared(await worker.prepare(order, modulePath), request));
     } catch (thrown) {
       reject(toStreamlineError(thrown));
+      worker.giveBack();
     }
     this.#next();
   }

@@ -50,6 +50,8 @@ interface Running {
 interface Prepared {
   readonly engine: GuestEngine;
   readonly parts: VersionParts;
+  /** What was wanted by then. */
+  readonly wish: number;
 }
 
 /**
@@ -61,6 +63,8 @@ interface Prepared {
 export class ManagedTransform {
   /** What the spec says by now. */
   #wanted: VersionIdentity;
+  /** Grows whenever that is another version. */
+  #wish = 0;
   #config: TransformationConfig;
   readonly #options: ManagedOptions;
   #state: Exclude<TransformState, 'PAUSED'> = 'STOPPED';
@@ -73,6 +77,8 @@ export class ManagedTransform {
   #edition = 0;
   #past: TransformTotals = emptyTotals();
   #restarts = 0;
+  /** By a person, and not done. */
+  #restartsAsked = 0;
   /** Grows when an attempt to run ends: one that fails twice, in its start and by its pipeline, is restarted once. */
   #attempt = 0;
   #guestsMade = false;
@@ -128,13 +134,15 @@ export class ManagedTransform {
 
   /** RUNNING, PAUSED (keeps its share of the group), STOPPED (leaves it). Resolves when that is so, or a start has failed. */
   async setTarget(target: TargetState): Promise<void> {
-    if (target === this.#target) return;
+    const before = this.#target;
+    if (target === before) return;
     this.#target = target;
     if (target === 'STOPPED') return this.#halt();
     const pipeline = this.#running?.pipeline;
     if (target === 'PAUSED') pipeline?.pause();
     else pipeline?.resume();
-    if (this.#state !== 'STOPPED') return;
+    // A stop may still be under way: what comes up after it is begun behind it.
+    if (before !== 'STOPPED' && this.#state !== 'STOPPED') return;
     await this.start();
     await this.#catchUp();
   }
@@ -144,11 +152,14 @@ export class ManagedTransform {
     const failed = this.#state === 'FAILED';
     const halted = this.#halt();
     if (this.#isWanted) this.#state = 'RESTARTING';
+    this.#restartsAsked += 1;
+    const edition = this.#edition;
     await halted;
     this.#pause.reset();
-    this.#candidate = undefined;
+    if (edition === this.#edition) this.#candidate = undefined;
     if (failed) this.#forget();
     await this.start();
+    this.#restartsAsked -= 1;
     await this.#catchUp();
   }
 
@@ -159,9 +170,10 @@ export class ManagedTransform {
   async update(config: TransformationConfig, moduleSha256: string | undefined): Promise<void> {
     const before = this.#wanted;
     this.#wanted = { config, moduleSha256 };
+    if (!isSameVersion(before, this.#wanted)) this.#wish += 1;
     // The same spec may have moved to another file or line.
     if (config.sha256 === this.#config.sha256) this.#config = config;
-    if (this.#serving.is(this.#wanted)) this.#withdraw();
+    if (this.#serving.is(this.#wanted)) await this.#withdraw();
     else if (!isSameVersion(before, this.#wanted)) await this.#changed();
   }
 
@@ -214,20 +226,27 @@ export class ManagedTransform {
 
   /** Gives up a start under way, takes down what runs. */
   #halt(): Promise<void> {
-    this.#edition += 1;
-    this.#cancelRestart?.();
-    this.#cancelRestart = undefined;
+    const edition = (this.#edition += 1);
+    this.#cancelRestarting();
     this.#cancelRetry?.();
     this.#stopAsked.resolve();
     void this.#running?.pipeline.stop();
     return this.#enqueue(async () => {
+      // A failure that was told before has set it meanwhile.
+      this.#cancelRestarting();
       await this.#takeDown();
       this.#attempt += 1;
       this.#state = 'STOPPED';
       this.#error = undefined;
-      if (this.#candidate?.stage !== 'REFUSED') this.#candidate = undefined;
+      // Of one that is wanted since it is on its way.
+      if (edition === this.#edition && this.#candidate?.stage !== 'REFUSED') this.#candidate = undefined;
       this.#stopAsked = Promise.withResolvers();
     });
+  }
+
+  #cancelRestarting(): void {
+    this.#cancelRestart?.();
+    this.#cancelRestart = undefined;
   }
 
   /** The next start takes the spec and the module as they are by then. */
@@ -240,12 +259,16 @@ export class ManagedTransform {
   async #bringUp(prepared?: Prepared): Promise<void> {
     let engine = prepared?.engine;
     const attempt = this.#attempt;
+    // What has never served is no reason to begin with what is not wanted any more.
+    if (prepared === undefined && this.#standing === undefined) this.#config = this.#wanted.config;
     const config = this.#config;
+    const wish = this.#wish;
     const { factory } = this.#options;
     const makeEdge = (): Promise<KafkaEdge | undefined> =>
       this.#unlessStopped(factory.edge(config), async () => undefined);
     try {
       if (!this.#isWanted || this.#running !== undefined) return;
+      if (this.#state === 'STOPPED') this.#state = 'UNASSIGNED';
       // A module that was good once is good: the cluster is asked first then, and while it is away no guest is made in vain.
       const ahead = this.#guestsMade ? await makeEdge() : undefined;
       if (!this.#isWanted) return;
@@ -253,7 +276,7 @@ export class ManagedTransform {
       engine ??= await this.#unlessStopped(factory.guest(config, kept), (late) => late.executor.close());
       if (engine === undefined) return;
       // What was read may be newer than what was looked at.
-      if (kept === undefined) this.#wasRead(config, engine);
+      if (kept === undefined) this.#wasRead(config, engine, wish);
       this.#guestsMade = true;
       const edge = ahead ?? (await makeEdge());
       if (edge === undefined) return;
@@ -267,8 +290,9 @@ export class ManagedTransform {
     }
   }
 
-  #wasRead(config: TransformationConfig, { module }: GuestEngine): void {
-    if (this.#wanted.config.sha256 === config.sha256)
+  /** @param wish when it was read: what was told after that is newer */
+  #wasRead(config: TransformationConfig, { module }: GuestEngine, wish: number): void {
+    if (wish === this.#wish && this.#wanted.config.sha256 === config.sha256)
       this.#wanted = { ...this.#wanted, moduleSha256: digestOf(module) };
   }
 
@@ -379,36 +403,50 @@ export class ManagedTransform {
   // ---- versions ------------------------------------------------------------------------------------------------
 
   /** What is wanted is the version that serves: another that is on its way makes no sense any more. */
-  #withdraw(): void {
-    if (this.#candidate === undefined) return;
-    this.#edition += 1;
+  async #withdraw(): Promise<void> {
+    const edition = (this.#edition += 1);
     this.#cancelRetry?.();
-    if (this.#candidate.stage === 'CANARY') this.#running?.pipeline.withdraw();
+    this.#running?.pipeline.withdraw();
     this.#candidate = undefined;
+    // It may be past the point where it can be called off: the old one is drained for it.
+    await this.#enqueue(() => Promise.resolve());
+    if (edition === this.#edition && !this.#stopping) await this.#catchUp();
   }
 
   /** After a stop what is wanted may be another version than the one that serves. */
   async #catchUp(): Promise<void> {
-    if (this.#serving.identity !== undefined && !this.#serving.is(this.#wanted)) await this.#changed();
+    const standing = this.#standing;
+    if (standing !== undefined && !isSameVersion(standing, this.#wanted)) await this.#changed();
+  }
+
+  /** What the next start brings up: it served last, or was about to. undefined: whatever is wanted by then. */
+  get #standing(): VersionIdentity | undefined {
+    const { identity, module } = this.#serving;
+    return identity ?? (module && { config: this.#config, moduleSha256: digestOf(module) });
   }
 
   /** Another version is wanted. */
   async #changed(): Promise<void> {
     const edition = (this.#edition += 1);
     this.#cancelRetry?.();
+    // What is on trial is not wanted any more, whatever becomes of the one that is.
+    this.#running?.pipeline.withdraw();
     const wanted = this.#wanted;
     this.#candidate = { ...wanted, stage: 'PREPARING', sinceMs: this.#options.clock.wallMs(), error: undefined };
+    let begun = false;
     // A start under way ends first, one way or the other.
-    await this.#enqueue(() => Promise.resolve());
-    if (edition !== this.#edition || this.#stopping) return;
+    await this.#enqueue(async () => {
+      const goesOn = this.#running !== undefined || this.#state === 'RESTARTING' || this.#restartsAsked > 0;
+      begun = edition === this.#edition && !this.#stopping && !goesOn;
+      if (begun) await this.#beginAnew();
+    });
+    if (begun || edition !== this.#edition || this.#stopping) return;
     if (this.#serving.is(wanted)) this.#candidate = undefined;
-    else if (this.#running !== undefined || this.#state === 'RESTARTING') await this.#replace(wanted, edition);
-    else await this.#enqueue(() => this.#beginAnew(edition));
+    else await this.#replace(wanted, edition);
   }
 
   /** Nothing serves that could go on meanwhile. */
-  async #beginAnew(edition: number): Promise<void> {
-    if (edition !== this.#edition) return;
+  async #beginAnew(): Promise<void> {
     this.#forget();
     this.#candidate = undefined;
     this.#pause.reset();
@@ -435,13 +473,16 @@ export class ManagedTransform {
   /** Beside what serves: read, checked, compiled, initialised, warm; its topics are there. undefined: a stop came first. */
   async #prepare(config: TransformationConfig): Promise<Prepared | undefined> {
     const { factory } = this.#options;
+    const wish = this.#wish;
     const engine = await this.#unlessStopped(factory.guest(config), (late) => late.executor.close());
     if (engine === undefined) return undefined;
     try {
       // Not its start offsets: of a group that has this member no coordinator takes any from outside.
       const topics = await this.#unlessStopped(factory.topics(config), async () => undefined);
       const { executor, module } = engine;
-      if (topics !== undefined) return { engine, parts: { config, executor, topics, moduleSha256: digestOf(module) } };
+      if (topics !== undefined) {
+        return { engine, parts: { config, executor, topics, moduleSha256: digestOf(module) }, wish };
+      }
     } catch (thrown) {
       await engine.executor.close();
       throw thrown;
@@ -451,18 +492,26 @@ export class ManagedTransform {
   }
 
   async #takeOver(config: TransformationConfig, prepared: Prepared, edition: number): Promise<void> {
-    const { engine, parts } = prepared;
+    const { engine, parts, wish } = prepared;
     if (edition !== this.#edition || !this.#isWanted) {
+      // Stopped: the next start sees to it.
+      if (edition === this.#edition) this.#candidate = undefined;
       await engine.executor.close();
       return;
     }
+    this.#wasRead(config, engine, wish);
     const running = this.#running;
+    if (running !== undefined && this.#serving.is(parts)) {
+      // Come up by itself meanwhile, after a restart.
+      this.#candidate = undefined;
+      await engine.executor.close();
+      return;
+    }
     if (running !== undefined && groupChanges(this.#config, config).length === 0) {
       this.#adopt(running, engine, parts, edition);
       return;
     }
-    this.#cancelRestart?.();
-    this.#cancelRestart = undefined;
+    this.#cancelRestarting();
     await this.#takeDown();
     this.#attempt += 1;
     this.#forget();
@@ -470,6 +519,7 @@ export class ManagedTransform {
     this.#serving.module = engine.module;
     this.#candidate = undefined;
     this.#state = 'UNASSIGNED';
+    this.#error = undefined;
     await this.#bringUp(prepared);
   }
 
@@ -485,7 +535,8 @@ export class ManagedTransform {
       tookOver: ({ number }) => {
         this.#config = config;
         this.#serving.serve(config, engine.module, clock.wallMs(), number);
-        this.#candidate = undefined;
+        // Else it is of one that was wanted later, and is on its way.
+        if (edition === this.#edition) this.#candidate = undefined;
         log.info({ version: number, ...versionFields(wanted) }, 'version took over');
       },
       takenBack: (error) => this.#refuse(wanted, error, edition),

@@ -1,12 +1,15 @@
-import { parseDocument } from 'yaml';
 import type { ModuleFacts } from '../catalog/prepared-module.ts';
 import { RefusedError, StreamlineError, toStreamlineError } from '../base/error.ts';
+import { Serial } from '../base/serial.ts';
 import type { Loggers } from '../observe/loggers.ts';
 import type { LogTail } from '../observe/log-tail.ts';
 import { parseSpec } from '../spec/parse-spec.ts';
+import { ProblemList } from '../spec/problem-list.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
 import { checkSpecs, type SpecFault } from '../spec/spec-set.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import { readYaml } from '../spec/yaml-tree.ts';
+import { plainValue } from '../spec/yaml-value.ts';
 import type * as view from './control.ts';
 import { planOf, type PlanParts } from './deploy-plan.ts';
 import { ModuleKeeper } from './module-keeper.ts';
@@ -26,6 +29,8 @@ export interface ControlParts {
   readonly registry: TransformationRegistry;
   readonly factory: SidecarTransformFactory;
   readonly reload: SpecReload;
+  /** The specs, and what is kept of them, have been read for the first time: before that each would be taken for a new one. */
+  readonly specsKnown: Promise<void>;
   readonly specs: SpecStore;
   readonly targets: TargetStore;
   readonly loggers: Loggers;
@@ -40,6 +45,10 @@ export class SidecarControl implements view.Control {
   readonly #parts: ControlParts;
   readonly #offsets: OffsetControl;
   readonly #modules: ModuleKeeper;
+  /** Being deployed: written, and not known to the registry yet. */
+  readonly #writing = new Set<TransformationConfig>();
+  /** Of one name one after the other: each is laid on what the one before has written. */
+  readonly #patches = new Map<string, Serial>();
 
   constructor(parts: ControlParts) {
     this.#parts = parts;
@@ -90,9 +99,9 @@ export class SidecarControl implements view.Control {
   async spec(name: string): Promise<view.SpecText> {
     const { source } = this.#parts.registry.get(name).wantedConfig;
     const text = await this.#parts.specs.read(source);
-    const config = (parseDocument(text, { logLevel: 'silent' }).toJS({ maxAliasCount: 100 }) ?? {}) as unknown;
-    const isMap = typeof config === 'object' && config !== null && !Array.isArray(config);
-    return { name, source, text, config: isMap ? (config as Record<string, unknown>) : {} };
+    // Never throws: by now the file may be anything.
+    const tree = readYaml(text, new ProblemList(source, 'spec'));
+    return { name, source, text, config: tree?.kind === 'map' ? (plainValue(tree) as Record<string, unknown>) : {} };
   }
 
   topics(name: string): readonly string[] {
@@ -115,17 +124,32 @@ export class SidecarControl implements view.Control {
     text: string,
     { name, createOnly }: { readonly name?: string; readonly createOnly: boolean },
   ): Promise<view.DeployOutcome> {
-    const { registry, specs, reload, factory } = this.#parts;
+    const { factory, specsKnown } = this.#parts;
     this.#assertEnabled();
+    await specsKnown;
     const tidy = toSpecYaml(text);
     const config = this.#parsed(tidy, name);
-    const existing = registry.find(config.name);
-    if (createOnly && existing !== undefined) throw exists(config.name);
-    this.#checkAmongOthers(config);
+    this.#checkFree(config, createOnly);
     await factory.module(config);
+    // Somebody else may have been quicker. From here on those who come later are told of this one.
+    this.#checkFree(config, createOnly);
+    this.#writing.add(config);
+    try {
+      return await this.#write(tidy, config);
+    } finally {
+      this.#writing.delete(config);
+    }
+  }
+
+  async #write(tidy: string, config: TransformationConfig): Promise<view.DeployOutcome> {
+    const { registry, specs, reload, targets } = this.#parts;
+    const existing = registry.find(config.name);
     const existingSource = existing?.wantedConfig.source;
     const before = existingSource === undefined ? undefined : await specs.read(existingSource).catch(() => undefined);
     const changed = before !== tidy;
+    // A new one runs: of one of its name that went a moment ago, or in a sidecar that was killed meanwhile, a pause may still be kept. A file
+    // that cannot be read may be the spec of whatever is kept.
+    if (existing === undefined && registry.specErrors.length === 0) await targets.forget(config.name);
     const source = changed ? await specs.write(config.name, tidy, { existingSource }) : (existingSource ?? '');
     if (changed) {
       await reload.run();
@@ -136,8 +160,13 @@ export class SidecarControl implements view.Control {
   }
 
   async patch(name: string, patch: string): Promise<view.DeployOutcome> {
-    const { text, source } = await this.spec(name);
-    return this.deploy(mergeSpec(text, patch, source), { name, createOnly: false });
+    this.#parts.registry.get(name);
+    const patches = this.#patches.get(name) ?? new Serial();
+    this.#patches.set(name, patches);
+    return patches.run(async () => {
+      const { text, source } = await this.spec(name);
+      return this.deploy(mergeSpec(text, patch, source), { name, createOnly: false });
+    });
   }
 
   async undeploy(name: string): Promise<void> {
@@ -187,7 +216,8 @@ export class SidecarControl implements view.Control {
       config,
       before: snapshot?.config,
       module: prepared === undefined ? undefined : summaryOf(config.stages[0].wasmModule, prepared.facts),
-      moduleBefore: snapshot?.version?.moduleSha256,
+      moduleBefore:
+        snapshot?.version?.moduleSha256 ?? (snapshot && (await factory.digest(snapshot.config).catch(() => undefined))),
       topicsCreated: sidecar.topics.create,
       cluster: await attempt(() => this.#offsets.survey(config)),
       errors,
@@ -276,13 +306,21 @@ export class SidecarControl implements view.Control {
     return config;
   }
 
+  #checkFree(config: TransformationConfig, createOnly: boolean): void {
+    const isTaken =
+      this.#parts.registry.find(config.name) !== undefined ||
+      [...this.#writing].some(({ name }) => name === config.name);
+    if (createOnly && isTaken) throw exists(config.name);
+    this.#checkAmongOthers(config);
+  }
+
   /** Two of one group, a cycle: what the directory would refuse once it is written. */
   #checkAmongOthers(config: TransformationConfig): void {
-    const others = this.#parts.registry.names().flatMap((name) => {
-      const transform = this.#parts.registry.find(name);
-      return transform === undefined || name === config.name ? [] : [transform.wantedConfig];
-    });
-    const faults = checkSpecs([...others, config]).errors.filter(({ source }) => source === config.source);
+    const { registry } = this.#parts;
+    const running = registry.names().flatMap((name) => registry.find(name)?.wantedConfig ?? []);
+    const known = new Map([...running, ...this.#writing].map((other) => [other.name, other]));
+    known.delete(config.name);
+    const faults = checkSpecs([...known.values(), config]).errors.filter(({ source }) => source === config.source);
     const [first, ...rest] = faults.map(({ error }) => error);
     if (first !== undefined) throw new RefusedError([first, ...rest]);
   }

@@ -5,6 +5,7 @@ import { StreamlineError } from '../base/error.ts';
 import { ModuleCatalog } from '../catalog/module-catalog.ts';
 import { ModuleStore } from '../catalog/module-store.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
+import { BufferPool, RESULT_BYTES_INITIAL } from '../guest/buffer-pool.ts';
 import type { GuestConfig } from '../guest/guest-config.ts';
 import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
 import { poolLimits, ThreadedExecutor } from '../guest/threaded-executor.ts';
@@ -45,6 +46,8 @@ export class SidecarTransformFactory implements TransformFactory {
   readonly #logFor: (transform: string) => Logger;
   readonly #crashPoint: CrashPoint | undefined;
   readonly #process = randomUUID();
+  /** By transform; its versions share one. Gone with the last of its guests. */
+  readonly #buffers = new Map<string, WeakRef<BufferPool>>();
   #transport: KafkaTransport | undefined;
   #admin: Connection | undefined;
 
@@ -110,8 +113,12 @@ export class SidecarTransformFactory implements TransformFactory {
       stuckThreadsMax: limits.stuckThreads,
     };
     const log = this.#logFor(config.name);
-    const executor = new ThreadedExecutor({ config: guestConfig, module }, pool, this.#clock, (lines) =>
-      writeGuestLog(log, lines),
+    const executor = new ThreadedExecutor(
+      { config: guestConfig, module },
+      pool,
+      this.#clock,
+      (lines) => writeGuestLog(log, lines),
+      this.#buffersOf(config.name),
     );
     await executor.start();
     this.#crashPoint?.watchExecutor(executor);
@@ -132,6 +139,15 @@ export class SidecarTransformFactory implements TransformFactory {
         };
       },
     };
+  }
+
+  #buffersOf(transform: string): BufferPool {
+    for (const [name, buffers] of this.#buffers) if (buffers.deref() === undefined) this.#buffers.delete(name);
+    const known = this.#buffers.get(transform)?.deref();
+    if (known !== undefined) return known;
+    const buffers = new BufferPool(RESULT_BYTES_INITIAL);
+    this.#buffers.set(transform, new WeakRef(buffers));
+    return buffers;
   }
 
   async edge(config: TransformationConfig): Promise<KafkaEdge> {

@@ -17,8 +17,8 @@ export interface RegistryOptions extends Omit<ManagedOptions, 'log' | 'target' |
   readonly logFor: (transform: string) => TransformLog;
   /** What a person wanted of a transform before this process. */
   readonly targetOf?: (transform: string) => TargetState;
-  /** Its spec is gone, and it has drained. */
-  readonly removed?: (transform: string) => void;
+  /** Its spec is gone, and it has drained. Another of its name comes up behind this. Must not reject. */
+  readonly removed?: (transform: string) => Promise<void>;
 }
 
 /** Reconciles what should run with what runs. A transform that fails disturbs no other. */
@@ -125,7 +125,7 @@ export class TransformationRegistry {
       await before?.stop();
       if (this.#closed) return {};
       this.#transforms.delete(name);
-      removed?.(name);
+      await removed?.(name);
       return {};
     }
     // A module that is not there is found out by whoever needs it, with the place of the spec.

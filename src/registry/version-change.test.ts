@@ -237,3 +237,97 @@ test('counts go on over versions: fuel of both', async () => {
   assert.equal(shown(world).totals.fuelUsed, 10);
   await close(world.registry, world.clock);
 });
+
+test('what is resumed while it still stops comes up again', async () => {
+  const world = await running();
+  const transform = world.registry.get('a');
+  const left = Promise.withResolvers<void>();
+  world.factory.leaving.set('a', () => left.promise);
+  const stopped = transform.setTarget('STOPPED');
+  await until(world.clock, () => true);
+  const resumed = transform.setTarget('RUNNING');
+  left.resolve();
+  await reconciled(
+    world.clock,
+    Promise.all([stopped, resumed]).then(() => undefined),
+  );
+  await until(world.clock, () => shown(world).state === 'RUNNING');
+  assert.deepEqual(
+    world.factory.events.filter((event) => !event.endsWith('closed')),
+    ['a joined', 'a left', 'a joined'],
+  );
+  await close(world.registry, world.clock);
+});
+
+test('a change that comes while a restart drains serves afterwards', async () => {
+  const world = await running();
+  const left = Promise.withResolvers<void>();
+  world.factory.leaving.set('a', () => left.promise);
+  const restarted = world.registry.get('a').restart();
+  world.factory.files.set('a', 'two');
+  const changed = world.registry.reconcile({ configs: [spec('a')], errors: [] });
+  await until(world.clock, () => true);
+  left.resolve();
+  await reconciled(
+    world.clock,
+    Promise.all([restarted, changed]).then(() => undefined),
+  );
+  assert.deepEqual([shown(world).version?.moduleSha256, shown(world).state], ['two', 'RUNNING']);
+  await close(world.registry, world.clock);
+});
+
+test('I10: a bad version that comes while a restart drains is refused, and the one before comes up again', async () => {
+  const world = await running();
+  const left = Promise.withResolvers<void>();
+  world.factory.leaving.set('a', () => left.promise);
+  const restarted = world.registry.get('a').restart();
+  world.factory.files.set('a', 'bad');
+  world.factory.badModules.add('bad');
+  const changed = world.registry.reconcile({ configs: [spec('a')], errors: [] });
+  await until(world.clock, () => true);
+  left.resolve();
+  await reconciled(
+    world.clock,
+    Promise.all([restarted, changed]).then(() => undefined),
+  );
+  const { version, candidate, state } = shown(world);
+  assert.deepEqual([version?.moduleSha256, candidate?.stage, state], ['one', 'REFUSED', 'RUNNING']);
+  await close(world.registry, world.clock);
+});
+
+test('a change of group that is taken back while it drains is taken back', async () => {
+  const world = await running();
+  const left = Promise.withResolvers<void>();
+  const leaving = Promise.withResolvers<void>();
+  world.factory.leaving.set('a', () => {
+    leaving.resolve();
+    return left.promise;
+  });
+  const other = world.registry.reconcile({ configs: [spec('a', 'input: { group_id: other }\n')], errors: [] });
+  await reconciled(world.clock, leaving.promise);
+  const back = world.registry.reconcile({ configs: [spec('a')], errors: [] });
+  await until(world.clock, () => true);
+  left.resolve();
+  await reconciled(
+    world.clock,
+    Promise.all([other, back]).then(() => undefined),
+  );
+  assert.deepEqual([shown(world).config.input.groupId, shown(world).candidate], ['streamline.a', undefined]);
+  assert.equal(shown(world).state, 'RUNNING');
+  await close(world.registry, world.clock);
+});
+
+test('a version on trial is withdrawn when another is wanted, also when that one is refused', async () => {
+  const world = await running();
+  world.factory.files.set('a', 'two');
+  const canary = 'rollout: { canary: 5 }\n';
+  await want(world, spec('a', canary));
+  assert.equal(shown(world).candidate?.stage, 'CANARY');
+  world.factory.files.set('a', 'bad');
+  world.factory.badModules.add('bad');
+  await want(world, spec('a', canary));
+  assert.equal(shown(world).candidate?.stage, 'REFUSED');
+  await until(world.clock, () => world.factory.events.includes('a guest closed'));
+  assert.deepEqual([shown(world).version?.moduleSha256, shown(world).instances.idle], ['one', 1]);
+  await close(world.registry, world.clock);
+});

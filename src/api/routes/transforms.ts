@@ -1,4 +1,4 @@
-import type { Control } from '../../registry/control.ts';
+import type { Control, SpecText } from '../../registry/control.ts';
 import { StreamlineError } from '../../base/error.ts';
 import { errors, nothing, type Routes } from '../operation.ts';
 import {
@@ -117,7 +117,7 @@ export function transformRoutes(server: Routes, control: Control): void {
 async function expanded(control: Control, what: ReadonlySet<'status' | 'info'>): Promise<Expanded> {
   const one = async (name: string): Promise<Expanded[string] | undefined> => {
     try {
-      const spec = what.has('info') ? await control.spec(name) : undefined;
+      const spec = what.has('info') ? await specOrNothing(control, name) : undefined;
       const status = control.status(name);
       return {
         ...(what.has('status') ? { status: statusShape(status) } : {}),
@@ -131,4 +131,16 @@ async function expanded(control: Control, what: ReadonlySet<'status' | 'info'>):
   };
   const entries = await Promise.all(control.names().map(async (name) => [name, await one(name)] as const));
   return Object.fromEntries(entries.flatMap(([name, known]) => (known === undefined ? [] : [[name, known]])));
+}
+
+/** One file that cannot be read does not hide the others; its status says what is wrong with it. */
+async function specOrNothing(control: Control, name: string): Promise<SpecText> {
+  try {
+    return await control.spec(name);
+  } catch (thrown) {
+    const isFile =
+      thrown instanceof StreamlineError && (thrown.code === 'spec.unreadable' || thrown.code === 'spec.too_large');
+    if (!isFile) throw thrown;
+    return { name, source: thrown.place ?? '', text: '', config: {} };
+  }
 }
