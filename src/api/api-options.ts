@@ -29,6 +29,8 @@ export interface ApiBounds {
   readonly connectionsMax: number;
   readonly logFollowersMax: number;
   readonly uploadsMax: number;
+  /** Of specs and patches, of all clients together. */
+  readonly specBytesPerMinute: number;
   /** A client that sends its headers, or its whole request, more slowly is cut off. */
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
@@ -41,6 +43,8 @@ export const API_BOUNDS: ApiBounds = {
   logFollowersMax: 32,
   // A module is held in memory while it comes: 64 MiB each at most.
   uploadsMax: 4,
+  // A tenth of the main thread's time, or a thousand specs of 4 KiB.
+  specBytesPerMinute: 4 * 1024 * 1024,
   headersTimeoutMs: 10_000,
   // 64 MiB at 10 Mbit/s.
   requestTimeoutMs: 60_000,

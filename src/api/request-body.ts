@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RequestError } from './request-error.ts';
 import { checkJson, parseExactJson } from './exact-json.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import type { Slots } from './slots.ts';
 
 /** What a path takes as its body. */
@@ -34,7 +35,7 @@ export function patchText({ raw }: Pick<FastifyRequest, 'raw'>): string {
 }
 
 /** Reads every body: by what the path takes, not by what the request calls it. */
-export function readBodies(server: FastifyInstance, uploads: Slots): void {
+export function readBodies(server: FastifyInstance, uploads: Slots, specs: ByteBudget): void {
   server.addHook('preParsing', (request, reply, payload, done) => {
     try {
       checkMediaType(request);
@@ -52,7 +53,9 @@ export function readBodies(server: FastifyInstance, uploads: Slots): void {
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'buffer' }, (request: FastifyRequest, body: Buffer, done) => {
     try {
-      done(null, parse(bodyKind(request), body, request));
+      const kind = bodyKind(request);
+      if (kind === 'spec' || kind === 'merge-patch') specs.take(body.length);
+      done(null, parse(kind, body, request));
     } catch (thrown) {
       done(thrown as Error);
     }

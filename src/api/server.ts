@@ -7,6 +7,7 @@ import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { HttpConfig } from '../spec/sidecar-config.ts';
 import { API_BOUNDS, type ApiBounds, type ApiLog, type ApiOptions } from './api-options.ts';
 import { Gate } from './auth.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { answerClientError, answerErrors, answerFrameworkError } from './errors.ts';
 import { invalidRequest } from './invalid-request.ts';
 import { MethodTable } from './method-table.ts';
@@ -34,7 +35,7 @@ export function createApi(options: ApiOptions): FastifyInstance {
   server.addHook('onRoute', (route) => methods.add(route.url, [route.method].flat()));
   answerErrors(server, methods, log);
   admit(server, new Gate(http), limits.requestsPerMinute);
-  readBodies(server, new Slots('uploads', bounds.uploadsMax));
+  readBodies(server, new Slots('uploads', bounds.uploadsMax), new ByteBudget(bounds.specBytesPerMinute));
   waitForAnswers(server, bounds.idleTimeoutMs);
   checkShapes(server, log);
   describeRoutes(server, health.version);

@@ -171,7 +171,7 @@ export class SidecarControl implements view.Control {
 
   async undeploy(name: string): Promise<void> {
     const { registry, specs, reload } = this.#parts;
-    await specs.remove(registry.get(name).wantedConfig.source);
+    await specs.remove(name, registry.get(name).wantedConfig.source);
     await reload.run();
     await registry.noted(name);
     void this.#modules.collectGarbage();

@@ -1,6 +1,6 @@
 import { Serial } from '../base/serial.ts';
 import { toStreamlineError } from '../base/error.ts';
-import { loadSpecDirectory, type SpecDirectory } from '../spec/spec-directory.ts';
+import { loadSpecDirectory, type KnownSpecs, type SpecDirectory } from '../spec/spec-directory.ts';
 import type { SpecFault } from '../spec/spec-set.ts';
 import type { TransformationRegistry } from './transformation-registry.ts';
 
@@ -15,6 +15,7 @@ export class SpecReload {
   readonly #registry: TransformationRegistry;
   readonly #log: ReloadLog;
   readonly #reads = new Serial();
+  readonly #known: KnownSpecs = new Map();
   #waiting: Promise<ReadSpecs> | undefined;
   /** Told once each, as long as they stay. */
   #told = new Set<string>();
@@ -51,7 +52,7 @@ export class SpecReload {
   }
 
   async #read(): Promise<ReadSpecs> {
-    const specs = await loadSpecDirectory(this.#directory);
+    const specs = await loadSpecDirectory(this.#directory, this.#known);
     const up = this.#registry.reconcile(specs);
     // Those of the registry: what runs on although its file is wrong may be in the way of others.
     this.#tell(this.#registry.specErrors);

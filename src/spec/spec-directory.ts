@@ -1,7 +1,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StreamlineError } from '../base/error.ts';
-import { parseSpec } from './parse-spec.ts';
+import { parseSpec, type SpecOutcome } from './parse-spec.ts';
 import { checkSpecs } from './spec-set.ts';
 import type { SpecFault } from './spec-set.ts';
 import { readFailure, readTextFile } from './text-file.ts';
@@ -22,8 +22,9 @@ export interface SpecDirectory {
 /**
  * Reads and checks all specs of a directory. A bad file is an error of that file alone. Rejects (spec.unreadable) only
  * when the directory cannot be listed: that is no reason to take every transform for removed.
+ * @param known what was read before: a text that is still the same is not parsed again
  */
-export async function loadSpecDirectory(directory: string): Promise<SpecDirectory> {
+export async function loadSpecDirectory(directory: string, known: KnownSpecs = new Map()): Promise<SpecDirectory> {
   const names = (await listNames(directory)).filter(isSpecFile).toSorted();
   const parsed: TransformationConfig[] = [];
   const errors: SpecFault[] = [];
@@ -36,12 +37,25 @@ export async function loadSpecDirectory(directory: string): Promise<SpecDirector
         : tooLarge(source, TOO_MANY, 'Run a second sidecar on a directory of its own.');
     if (text === undefined) continue;
     files.push(source);
-    const outcome = typeof text === 'string' ? parseSpec(text, source) : { errors: [text] };
+    const outcome = typeof text === 'string' ? parsedOnce(text, source, known) : { errors: [text] };
     if ('config' in outcome) parsed.push(outcome.config);
     else errors.push(...outcome.errors.map((error) => ({ source, error })));
   }
+  const there = new Set(files);
+  for (const source of known.keys()) if (!there.has(source)) known.delete(source);
   const { accepted, errors: between } = checkSpecs(parsed);
   return { configs: accepted, errors: [...errors, ...between], files };
+}
+
+/** The text of each file and what came of it. */
+export type KnownSpecs = Map<string, { readonly text: string; readonly outcome: SpecOutcome }>;
+
+function parsedOnce(text: string, source: string, known: KnownSpecs): SpecOutcome {
+  const before = known.get(source);
+  if (before?.text === text) return before.outcome;
+  const outcome = parseSpec(text, source);
+  known.set(source, { text, outcome });
+  return outcome;
 }
 
 /** Not hidden (Kubernetes' `..data`, `.x.yaml.swp`, Emacs' `.#x.yaml`), no leftover of an editor or of Office. */

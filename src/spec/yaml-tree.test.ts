@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProblemList } from './problem-list.ts';
 import { jsonText, plainValue } from './yaml-value.ts';
-import { readYaml, YAML_BYTES_MAX } from './yaml-tree.ts';
+import { readYaml, YAML_BYTES_MAX, YAML_NODES_MAX } from './yaml-tree.ts';
 
 function read(text: string) {
   const problems = new ProblemList('f.yaml', 'spec');
@@ -140,4 +140,28 @@ test('the size is counted in bytes', () => {
 test('thousands of problems become a readable number', () => {
   const { errors } = read('a: ]]]]]]]]\n'.repeat(1000));
   assert.ok(errors.length > 0 && errors.length <= 50);
+});
+
+test('as many values as are taken, and one more', () => {
+  const list = (values: number): string => `a: [${Array.from({ length: values }, () => 1).join(',')}]`;
+  // The map and the list are two.
+  const problems = new ProblemList('s.yaml', 'spec');
+  assert.notEqual(readYaml(list(YAML_NODES_MAX - 2), problems), undefined);
+  assert.equal(problems.size, 0);
+  const over = new ProblemList('s.yaml', 'spec');
+  assert.equal(readYaml(list(YAML_NODES_MAX - 1), over), undefined);
+  assert.deepEqual(
+    over.errors().map(({ code }) => code),
+    ['spec.too_large'],
+  );
+});
+
+test('a text that was read before has its places again', () => {
+  for (let i = 0; i < 2; i += 1) {
+    const problems = new ProblemList('s.yaml', 'spec');
+    const root = readYaml('a: 1\nb: 2\n', problems);
+    assert.ok(root?.kind === 'map');
+    problems.add('spec.wrong_type', ['b'], root.fields[1]?.value.offset ?? 0, 'm', 's');
+    assert.equal(problems.errors()[0]?.place, 's.yaml:2:4');
+  }
 });

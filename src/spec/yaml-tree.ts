@@ -47,6 +47,8 @@ export type YamlNode = YamlScalar | YamlList | YamlMap;
 export const YAML_BYTES_MAX = 256 * 1024;
 /** Characters and nodes of a document with its aliases written out. */
 const WEIGHT_MAX = 4 * YAML_BYTES_MAX;
+/** Keys and values as written: parsing takes microseconds for each, on a thread that has more to do (I7). */
+export const YAML_NODES_MAX = 20_000;
 const DEPTH_MAX = 64;
 const CORE_TAG = /^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$/;
 
@@ -55,8 +57,20 @@ const CORE_TAG = /^(?:!|tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq))$
  * Never throws.
  */
 export function readYaml(text: string, problems: ProblemList): YamlNode | undefined {
+  const known = recent.get(text);
+  if (known !== undefined) {
+    problems.placesFrom((offset) => lineColumn(known.lines, offset));
+    return known.root;
+  }
   const lines = new LineCounter();
   problems.placesFrom((offset) => lineColumn(lines, offset));
+  const before = problems.size;
+  const root = parseYaml(text, lines, problems);
+  if (problems.size === before) recent.add(text, { root, lines });
+  return root;
+}
+
+function parseYaml(text: string, lines: LineCounter, problems: ProblemList): YamlNode | undefined {
   if (Buffer.byteLength(text) > YAML_BYTES_MAX) {
     problems.add(
       'spec.too_large',
@@ -87,6 +101,33 @@ export function readYaml(text: string, problems: ProblemList): YamlNode | undefi
   const root = document.contents === null ? undefined : new TreeBuilder(problems).build(document.contents, [], 0);
   return problems.size > before ? undefined : root;
 }
+
+interface Parsed {
+  readonly root: YamlNode | undefined;
+  readonly lines: LineCounter;
+}
+
+/** A spec on its way through the API is read by several who do not know each other: each text is parsed once. */
+class RecentTexts {
+  readonly #texts = new Map<string, Parsed>();
+  #length = 0;
+
+  get(text: string): Parsed | undefined {
+    return this.#texts.get(text);
+  }
+
+  add(text: string, parsed: Parsed): void {
+    this.#texts.set(text, parsed);
+    this.#length += text.length;
+    for (const oldest of this.#texts.keys()) {
+      if (this.#length <= 2 * YAML_BYTES_MAX) return;
+      this.#texts.delete(oldest);
+      this.#length -= oldest.length;
+    }
+  }
+}
+
+const recent = new RecentTexts();
 
 function parseWithoutTraces(text: string, lineCounter: LineCounter): Document.Parsed | undefined {
   // A file of nothing but brackets gives one error a character: their stack traces would take seconds.
@@ -166,6 +207,7 @@ const EXPLANATIONS: Partial<Record<YamlErrorCode, readonly [message: string, sug
 
 class TreeBuilder {
   readonly #problems: ProblemList;
+  #nodes = 0;
   readonly #anchors = new Map<string, YamlNode>();
 
   constructor(problems: ProblemList) {
@@ -177,6 +219,11 @@ class TreeBuilder {
     if (path.length > DEPTH_MAX) return this.#tooDeep(path, near);
     if (isAlias(node)) return this.#alias(node.source, path, node.range?.[0] ?? near);
     const offset = offsetOf(node) ?? near;
+    this.#nodes += 1;
+    if (this.#nodes === YAML_NODES_MAX + 1) {
+      const message = `the file has more than ${YAML_NODES_MAX} values`;
+      return this.#refuse(path, offset, message, 'Keep data out of it: config is no data store.', 'spec.too_large');
+    }
     if (isScalar(node) || isMap(node) || isSeq(node)) {
       if (node.tag !== undefined && !CORE_TAG.test(node.tag)) {
         return this.#refuse(

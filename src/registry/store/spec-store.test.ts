@@ -86,7 +86,7 @@ test('no name and no source leads out of the directory', async (t) => {
   }
   for (const source of [at('../a.yaml'), '/etc/passwd', at('.a.yaml'), at('a.txt'), directory]) {
     await assert.rejects(store.read(source), { code: 'bug.assertion' }, source);
-    await assert.rejects(store.remove(source), { code: 'bug.assertion' }, source);
+    await assert.rejects(store.remove('a', source), { code: 'bug.assertion' }, source);
     await assert.rejects(store.write('a', spec('a'), { existingSource: source }), { code: 'bug.assertion' }, source);
   }
   assert.deepEqual(readdirSync(directory), []);
@@ -95,10 +95,14 @@ test('no name and no source leads out of the directory', async (t) => {
 test('a spec is removed; one that is gone already is no error, one that cannot be read is', async (t) => {
   const { store, directory, at } = storeIn(t);
   await store.write('a', spec('a'));
-  await store.remove(at('a.yaml'));
-  await store.remove(at('a.yaml'));
+  await store.remove('a', at('a.yaml'));
+  await store.remove('a', at('a.yaml'));
   assert.deepEqual(readdirSync(directory), []);
   await assert.rejects(store.read(at('a.yaml')), { code: 'spec.unreadable' });
+  // Somebody has put another one there a moment ago.
+  writeFileSync(at('a.yaml'), spec('other'));
+  await assert.rejects(store.remove('a', at('a.yaml')), { code: 'spec.conflict' });
+  assert.equal(readFileSync(at('a.yaml'), 'utf8'), spec('other'));
   writeFileSync(at('b.yaml'), Buffer.alloc(300 * 1024, ' '));
   await assert.rejects(store.read(at('b.yaml')), { code: 'spec.too_large' });
 });
@@ -132,7 +136,7 @@ test('a mounted ConfigMap is read-only and says so', async (t) => {
   };
   await assert.rejects(store.write('a', spec('a')), refused);
   await assert.rejects(store.write('b', spec('b')), refused);
-  await assert.rejects(store.remove(at('a.yaml')), refused);
+  await assert.rejects(store.remove('a', at('a.yaml')), refused);
   assert.match((await store.readOnlyReason()) ?? '', /ConfigMap/);
   assert.equal(await store.read(at('a.yaml')), spec('a'));
 });
@@ -145,7 +149,7 @@ test('a spec that is a link is read-only by itself', async (t) => {
   symlinkSync('/nowhere', at('broken.yaml'));
   const refused = { code: 'spec.read_only', message: /symbolic link/, place: at('a.yaml') };
   await assert.rejects(store.write('a', spec('a')), refused);
-  await assert.rejects(store.remove(at('a.yaml')), refused);
+  await assert.rejects(store.remove('a', at('a.yaml')), refused);
   await assert.rejects(store.write('broken', spec('broken')), { code: 'spec.conflict' });
   assert.equal(await store.readOnlyReason(), undefined);
 });
@@ -164,7 +168,7 @@ test('a directory without permission, or without itself, is read-only with the r
   await whileReadOnly(directory, async () => {
     const refused = { code: 'spec.read_only', message: /no permission to write/ };
     await assert.rejects(store.write('a', spec('a', 'other')), refused);
-    await assert.rejects(store.remove(at('a.yaml')), refused);
+    await assert.rejects(store.remove('a', at('a.yaml')), refused);
     assert.equal(await store.read(at('a.yaml')), spec('a'));
     nowMs = 10_001;
     assert.equal(await watched.readOnlyReason(), 'no permission to write');

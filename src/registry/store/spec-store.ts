@@ -80,12 +80,14 @@ export class SpecStore {
     });
   }
 
-  /** No error when it is not there any more. */
-  remove(source: string): Promise<void> {
+  /** No error when it is not there any more; not when another spec is there by now. */
+  remove(name: string, source: string): Promise<void> {
     return this.#writes.run(async () => {
       this.#checkSource(source);
       await this.#refuseMounted();
       await this.#refuseLink(source);
+      const holder = nameIn(await readOrNothing(source));
+      if (holder !== undefined && holder !== name) throw heldByOther(source, name, holder);
       await this.#writing(source, () => removeAtomically(source, this.#options));
     });
   }
@@ -209,7 +211,7 @@ function nameIn(text: string | undefined): string | undefined {
 
 function heldByOther(source: string, name: string, holder: string | undefined): StreamlineError {
   const what = holder === undefined ? 'holds something that is no spec' : `holds the spec ${quoted(holder)}`;
-  return new StreamlineError('spec.conflict', `${basename(source)} ${what}: ${name} is not written over it`, {
+  return new StreamlineError('spec.conflict', `${basename(source)} ${what}: it is left as it is for ${name}`, {
     place: source,
     configPath: '/name',
     suggestion:

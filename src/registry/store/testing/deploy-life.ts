@@ -72,7 +72,7 @@ export const LIFE: readonly Operation[] = [
   write(V2),
   target('PAUSED'),
   target('STOPPED'),
-  { name: 'undeploy', run: ({ specs, source }) => specs.remove(source), after: { spec: undefined } },
+  { name: 'undeploy', run: ({ specs, source }) => specs.remove(NAME, source), after: { spec: undefined } },
   target('RUNNING'),
   { name: 'remove', run: ({ modules }) => modules.remove(first, () => []), after: { modules: [second] } },
   { name: 'collect', run: ({ modules }) => modules.collectGarbage(new Set(), 0, -1), after: { modules: [] } },
