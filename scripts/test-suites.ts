@@ -40,5 +40,5 @@ export function filesOf(root: string, { files, exclude }: SuiteOptions, only: st
 /** Whether a file runs sidecars as they come: those are run once with each adapter to the cluster. The fault suite chooses by itself. */
 export function runsSidecars(root: string, file: string): boolean {
   if (file.startsWith('integration/faults/')) return false;
-  return /from '\.{1,2}\/harness\//.test(readFileSync(join(root, file), 'utf8'));
+  return /from '\.{1,2}\/(?:harness|reloads)\//.test(readFileSync(join(root, file), 'utf8'));
 }

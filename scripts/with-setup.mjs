@@ -23,6 +23,7 @@ const PROGRAMS = {
   test: ['scripts/test.ts'],
   bench: ['bench/main.ts'],
   faults: ['integration/faults/main.ts'],
+  reloads: ['integration/reloads/main.ts'],
   sidecar: ['scripts/run-built.ts', 'streamline-sidecar'],
   cli: ['scripts/run-built.ts', 'streamline-cli'],
   check: ['scripts/check.ts'],

@@ -69,13 +69,20 @@ export class ThreadedExecutor implements Executor {
   /** Of threads that are gone. */
   #fuelUsed = 0;
 
-  constructor(source: GuestSource, limits: PoolLimits, clock: Clock, onLog: (log: GuestLog) => void) {
+  /** @param buffers results are written to; versions of one transform share them, as one let go is slow to be collected */
+  constructor(
+    source: GuestSource,
+    limits: PoolLimits,
+    clock: Clock,
+    onLog: (log: GuestLog) => void,
+    buffers = new BufferPool(RESULT_BYTES_INITIAL),
+  ) {
     this.#source = source;
     this.#limits = limits;
     this.#clock = clock;
     this.#onLog = onLog;
     this.parallelism = limits.instances + 1;
-    this.#buffers = new BufferPool(RESULT_BYTES_INITIAL);
+    this.#buffers = buffers;
     this.#lostThreads = new LostThreads(limits.stuckThreadsMax);
     this.#events = {
       ready: (slot) => this.#ready(slot),
