@@ -22,8 +22,10 @@ constexpr double kHoldMsLeast = 25;
 constexpr double kHoldMsMost = 1000;
 constexpr double kHoldTimes = 4;
 constexpr double kSmoothing = 0.1;
-// Of batch.size, which counts a record a little higher: a burst for a single partition is one request too.
+// Of batch.size, which counts a record a little higher: a burst for a single partition is one request too. One that spreads over several
+// may be as many times larger, up to so many.
 constexpr double kBurstShare = 0.9;
+constexpr int kBurstPartitionsMost = 4;
 
 // librdkafka keeps a handle for each topic it ever wrote to; a name beyond these is refused.
 constexpr size_t kTopicsMax = 10'000;
@@ -180,7 +182,8 @@ napi_value Producer::js_new(napi_env env, napi_callback_info info) {
   }
   const double linger_ms = property(self->rk_, "linger.ms");
   self->fill_ = std::chrono::microseconds(static_cast<int64_t>(linger_ms * 1000 * kFillShare));
-  self->burst_bytes_max_ = static_cast<size_t>(property(self->rk_, "batch.size") * kBurstShare);
+  self->partition_bytes_max_ = static_cast<size_t>(property(self->rk_, "batch.size") * kBurstShare);
+  self->burst_bytes_max_ = self->partition_bytes_max_;
   if (transactional) self->transactions_ = std::make_unique<Transactions>(self.get());
   adopt(env, arguments.self, std::move(self));
   return arguments.self;
@@ -336,6 +339,8 @@ bool Producer::may_send(Instant now, Instant* wake_at) {
     if (outstanding_ == 0) window_began_ = now;
     burst_began_ = now;
     burst_bytes_ = 0;
+    burst_bytes_max_ = partition_bytes_max_ * static_cast<size_t>(std::clamp(__builtin_popcountll(partitions_), 1, kBurstPartitionsMost));
+    partitions_ = 0;
     return true;
   }
   if (burst_bytes_ < kLightBytes) {
@@ -453,6 +458,7 @@ void Producer::on_queue_event(rd_kafka_event_t* event) {
     Job* job = slots_[static_cast<uint32_t>(opaque >> 32) - 1];
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
       job->failures.push_back({static_cast<uint32_t>(opaque), message->err, true});
+    if (message->partition >= 0) partitions_ |= 1ULL << (message->partition & 63);
     job->outstanding -= 1;
     outstanding_ -= 1;
     if (outstanding_ == 0) {

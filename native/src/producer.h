@@ -85,6 +85,9 @@ class Producer : public Client {
   size_t outstanding_ = 0;
   size_t burst_bytes_ = 0;
   size_t burst_bytes_max_ = 0;
+  size_t partition_bytes_max_ = 0;
+  // Those the last burst went to, modulo 64.
+  uint64_t partitions_ = 0;
   Instant burst_began_{};
   Instant window_began_{};
   // How long a burst usually takes until all of it is acknowledged.
