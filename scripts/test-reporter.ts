@@ -1,6 +1,6 @@
 // Loaded into each test process by test-runner.ts: writes what happens, one JSON object a line, to the file it is told.
 import { AssertionError } from 'node:assert/strict';
-import { appendFileSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import type { EventData } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
@@ -24,10 +24,12 @@ export const EVENTS_FILE_VARIABLE = 'STREAMLINE_TEST_EVENTS';
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const file = process.env[EVENTS_FILE_VARIABLE];
   if (file === undefined) return;
+  // Once: a test may give up the right to open it.
+  const events = openSync(file, 'a');
   for await (const event of source) {
     const outcome = outcomeOf(event);
     // Written at once: a test may take the process down with it.
-    if (outcome !== undefined) appendFileSync(file, `${JSON.stringify(outcome)}\n`);
+    if (outcome !== undefined) writeSync(events, `${JSON.stringify(outcome)}\n`);
   }
   yield '';
 }
