@@ -1,18 +1,17 @@
 import type { Clock } from '../base/clock.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
-import { Pipeline, type PipelineLimits, type PipelineLog } from '../pipeline/pipeline.ts';
-import type { Executor } from '../pipeline/ports.ts';
+import type { PipelineLimits, PipelineLog } from '../pipeline/pipeline.ts';
 import type { VersionParts } from '../pipeline/version.ts';
 import type { Switch } from '../pipeline/versions.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { TargetState } from './control.ts';
-import { StallWatch } from './stall-watch.ts';
-import type { GuestEngine, GuestReport, KafkaEdge, TransformFactory } from './transform-factory.ts';
+import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
 import { RestartPause } from './restart-pause.ts';
 import { ServingRecord } from './serving-record.ts';
 import type { TransformSnapshot, TransformState } from './transform-snapshot.ts';
-import { addTotals, emptyTotals, type TransformTotals } from './transform-totals.ts';
+import { TransformRun } from './transform-run.ts';
+import { emptyTotals, type TransformTotals } from './transform-totals.ts';
 import { digestOf, groupChanges, isSameVersion, type Candidate, type VersionIdentity } from './version-change.ts';
 
 export interface ManagedOptions {
@@ -36,14 +35,6 @@ export interface ManagedOptions {
 
 export interface TransformLog extends PipelineLog {
   error(fields: Record<string, unknown>, message: string): void;
-}
-
-interface Running {
-  readonly pipeline: Pipeline;
-  /** One for each version that has not gone. */
-  readonly engines: Map<Executor, GuestEngine>;
-  readonly edge: KafkaEdge;
-  readonly watch: StallWatch;
 }
 
 /** What a new version needs before the old one makes way. */
@@ -70,7 +61,7 @@ export class ManagedTransform {
   #state: Exclude<TransformState, 'PAUSED'> = 'STOPPED';
   #target: TargetState;
   #error: StreamlineError | undefined;
-  #running: Running | undefined;
+  #running: TransformRun | undefined;
   #candidate: Candidate | undefined;
   readonly #serving = new ServingRecord();
   /** Grows with every change of what is wanted: what was begun for an earlier one is dropped. */
@@ -138,9 +129,8 @@ export class ManagedTransform {
     if (target === before) return;
     this.#target = target;
     if (target === 'STOPPED') return this.#halt();
-    const pipeline = this.#running?.pipeline;
-    if (target === 'PAUSED') pipeline?.pause();
-    else pipeline?.resume();
+    if (target === 'PAUSED') this.#running?.pause();
+    else this.#running?.resume();
     // A stop may still be under way: what comes up after it is begun behind it.
     if (before !== 'STOPPED' && this.#state !== 'STOPPED') return;
     await this.start();
@@ -179,7 +169,6 @@ export class ManagedTransform {
 
   snapshot(): TransformSnapshot {
     const running = this.#running;
-    const reports = this.#reports();
     return {
       name: this.#config.name,
       state: this.#shownState(),
@@ -191,13 +180,10 @@ export class ManagedTransform {
       candidate: this.#candidate,
       canary: this.#candidate?.stage === 'CANARY' ? running?.pipeline.trial : undefined,
       partitions: running?.pipeline.partitions ?? [],
-      lag: running?.edge.lag() ?? [],
-      totals: reports.reduce((totals, report) => addTotals(totals, undefined, report), this.#pastWith(running)),
-      instances: reports.reduce(
-        ({ busy, idle }, { instances }) => ({ busy: busy + instances.busy, idle: idle + instances.idle }),
-        { busy: 0, idle: 0 },
-      ),
-      stuckThreads: reports.reduce((sum, { stuckThreads }) => sum + stuckThreads, 0),
+      lag: running?.lag() ?? [],
+      totals: running?.totals(this.#past) ?? this.#past,
+      instances: running?.instances ?? { busy: 0, idle: 0 },
+      stuckThreads: running?.stuckThreads ?? 0,
       inFlightBytes: running?.pipeline.inFlightBytes ?? 0,
       lastCommitMs: running?.pipeline.lastCommitMs,
       restarts: this.#restarts,
@@ -208,14 +194,6 @@ export class ManagedTransform {
     if (this.#state !== 'RUNNING') return this.#state;
     if (this.#target === 'PAUSED') return 'PAUSED';
     return this.#running?.pipeline.joined === true ? 'RUNNING' : 'UNASSIGNED';
-  }
-
-  #reports(): GuestReport[] {
-    return [...(this.#running?.engines.values() ?? [])].map((engine) => engine.report());
-  }
-
-  #pastWith(running: Running | undefined): TransformTotals {
-    return addTotals(this.#past, running?.pipeline.stats, undefined);
   }
 
   get #isWanted(): boolean {
@@ -280,9 +258,12 @@ export class ManagedTransform {
       this.#guestsMade = true;
       const edge = ahead ?? (await makeEdge());
       if (edge === undefined) return;
-      const running = this.#assemble(config, engine, edge, attempt);
+      this.#config = config;
+      const versionNumber = this.#serving.serve(config, engine.module, this.#options.clock.wallMs());
+      const failed = (error: StreamlineError): void => this.#failed(attempt, error);
+      const run = new TransformRun({ config, engine, edge, versionNumber }, this.#options, failed);
       engine = undefined;
-      await this.#run(running);
+      await this.#run(run);
     } catch (thrown) {
       this.#failed(attempt, toStreamlineError(thrown));
     } finally {
@@ -296,56 +277,15 @@ export class ManagedTransform {
       this.#wanted = { ...this.#wanted, moduleSha256: digestOf(module) };
   }
 
-  #assemble(config: TransformationConfig, engine: GuestEngine, edge: KafkaEdge, attempt: number): Running {
-    const { limits, clock, rng, workerId, log } = this.#options;
-    const { source, sink, topics } = edge;
-    const { executor, module } = engine;
-    this.#config = config;
-    const versionNumber = this.#serving.serve(config, module, clock.wallMs());
-    const version = { config, executor, topics, moduleSha256: digestOf(module), versionNumber };
-    const closed = (gone: Executor): void => this.#closed(gone);
-    const parts = { ...version, limits, source, sink, clock, rng, workerId, log, closed };
-    const pipeline = new Pipeline(parts, (error) => this.#failed(attempt, error));
-    const watch = this.#watchOf(pipeline, edge, attempt);
-    return { pipeline, engines: new Map([[executor, engine]]), edge, watch };
-  }
-
-  async #run(running: Running): Promise<void> {
-    const { log } = this.#options;
-    const { pipeline, watch } = running;
-    this.#running = running;
-    if (this.#target === 'PAUSED') pipeline.pause();
-    await pipeline.start();
-    watch.start();
+  async #run(run: TransformRun): Promise<void> {
+    this.#running = run;
+    if (this.#target === 'PAUSED') run.pause();
+    await run.start();
     this.#pause.running();
     this.#state = 'RUNNING';
     this.#error = undefined;
     const { inputTopic, outputTopic } = this.#config;
-    log.info({ input: inputTopic, output: outputTopic ?? '(route)' }, 'transform running');
-  }
-
-  /** A version is done: what its guests did counts on. */
-  #closed(executor: Executor): void {
-    const engine = this.#running?.engines.get(executor);
-    if (engine === undefined) return;
-    this.#running?.engines.delete(executor);
-    this.#past = addTotals(this.#past, undefined, engine.report());
-  }
-
-  #watchOf(pipeline: Pipeline, edge: KafkaEdge, attempt: number): StallWatch {
-    const { clock, stallTimeoutMs, log } = this.#options;
-    return new StallWatch({
-      clock,
-      timeoutMs: stallTimeoutMs,
-      progress: () => {
-        const { received, inFlight } = pipeline.stats;
-        // A paused one gets nothing and is well.
-        return { received, inFlight, partitions: this.#target === 'PAUSED' ? [] : pipeline.partitions };
-      },
-      endOffsets: (partitions) => edge.endOffsets(partitions),
-      stalled: (error) => this.#failed(attempt, error),
-      unsure: (error) => log.warn({ code: error.code, err: error.message }, 'cannot tell whether the consumer stalls'),
-    });
+    this.#options.log.info({ input: inputTopic, output: outputTopic ?? '(route)' }, 'transform running');
   }
 
   /** I8: a stop waits for no compiler and no cluster that does not answer. What comes too late is released by itself. */
@@ -392,11 +332,10 @@ export class ManagedTransform {
   async #takeDown(): Promise<void> {
     const running = this.#running;
     if (running === undefined) return;
-    running.watch.stop();
-    await running.pipeline.stop();
+    await running.stop();
     this.#serving.ended(running.pipeline.serving);
-    // The reports are taken at the end: what the guests did while draining counts too.
-    this.#past = this.#reports().reduce((sum, report) => addTotals(sum, undefined, report), this.#pastWith(running));
+    // At the end: what the guests did while draining counts too.
+    this.#past = running.totals(this.#past);
     this.#running = undefined;
   }
 
@@ -523,15 +462,14 @@ export class ManagedTransform {
     await this.#bringUp(prepared);
   }
 
-  #adopt(running: Running, engine: GuestEngine, parts: VersionParts, edition: number): void {
+  #adopt(running: TransformRun, engine: GuestEngine, parts: VersionParts, edition: number): void {
     const { log, clock } = this.#options;
     const { config, moduleSha256 } = parts;
-    running.engines.set(parts.executor, engine);
     const { canary } = config.rollout;
     const wanted = { config, moduleSha256 };
     this.#candidate = { ...wanted, stage: 'CANARY', sinceMs: clock.wallMs(), error: undefined };
     if (canary > 0) log.info({ ...versionFields(wanted), canary }, 'version on trial');
-    running.pipeline.adopt(parts, this.#serving.nextNumber(), {
+    running.adopt(engine, parts, this.#serving.nextNumber(), {
       tookOver: ({ number }) => {
         this.#config = config;
         this.#serving.serve(config, engine.module, clock.wallMs(), number);

@@ -25,7 +25,7 @@ export function emptyTotals(): TransformTotals {
 export function addTotals(
   base: TransformTotals,
   stats: TransformationStats | undefined,
-  report: GuestReport | undefined,
+  report: Pick<GuestReport, 'latencies' | 'fuelUsed' | 'instanceRestarts' | 'logLinesDropped'> | undefined,
 ): TransformTotals {
   return {
     stats: stats === undefined ? base.stats : addStats(base.stats, stats),
