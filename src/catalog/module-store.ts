@@ -24,14 +24,17 @@ const UPLOAD = /^uploaded\/([^/]+)\/([0-9a-f]{64})\.wasm$/;
 /** Within one tick of the file system's clock a file may change twice and look the same. */
 const TICK_MS = 50;
 
-/** As the API shows it. */
 export interface StoredModule {
+  /** Relative to the modules directory: what a spec writes under `wasm_module`. */
   readonly path: string;
+  /** `mask-pii` of `uploaded/mask-pii/<sha256>.wasm`; for a file put there by hand its path without `.wasm`. */
   readonly name: string;
   readonly sha256: string;
   readonly sizeBytes: number;
+  /** False for a file put there by hand: never deleted by us. */
   readonly uploaded: boolean;
   readonly modifiedMs: number;
+  /** Names of the specs that use it. */
   readonly usedBy: readonly string[];
 }
 

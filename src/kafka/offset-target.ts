@@ -2,7 +2,7 @@ import { StreamlineError } from '../base/error.ts';
 import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
 import { startOffset } from './start-offset.ts';
 
-/** Where offsets are put. `shift` is counted from what is committed. The same as in registry/control.ts, which this folder does not know. */
+/** Where offsets are put. `shift` is counted from what is committed, and kept within the topic. */
 export type OffsetTarget =
   | { readonly to: 'earliest' }
   | { readonly to: 'latest' }

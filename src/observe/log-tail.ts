@@ -2,7 +2,6 @@ import type { DestinationStream } from 'pino';
 import { isLogLevel, type LogLevel } from './log-level.ts';
 import { LineQueue } from './line-queue.ts';
 
-/** As in registry/control.ts, which this folder does not know. */
 export interface LogLine {
   readonly timeMs: number;
   readonly level: LogLevel;

@@ -2,7 +2,14 @@ import type { StreamlineError } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-code.ts';
 import type { TransformationType } from '../spec/transformation-config.ts';
 import type { SpecFault } from '../spec/spec-set.ts';
+import type { StoredModule as ModuleView } from '../catalog/module-store.ts';
+import type { OffsetTarget } from '../kafka/offset-target.ts';
+import type { LogLevel } from '../observe/log-level.ts';
+import type { LogLine, LogQuery } from '../observe/log-tail.ts';
 import type { TransformState } from './transform-snapshot.ts';
+
+export { LOG_LEVELS } from '../observe/log-level.ts';
+export type { LogLevel, LogLine, LogQuery, ModuleView, OffsetTarget };
 
 /*
  * Everything that can be asked of a sidecar and done to it while it runs: what the REST API calls. Every method that cannot do what it was
@@ -119,20 +126,6 @@ export interface DeployOutcome {
   readonly source: string;
 }
 
-export interface ModuleView {
-  /** Relative to the modules directory: what a spec writes under `wasm_module`. */
-  readonly path: string;
-  /** `mask-pii` of `uploaded/mask-pii/<sha256>.wasm`; for a file put there by hand its path without `.wasm`. */
-  readonly name: string;
-  readonly sha256: string;
-  readonly sizeBytes: number;
-  /** False for a file put there by hand: never deleted by us. */
-  readonly uploaded: boolean;
-  readonly modifiedMs: number;
-  /** Names of the specs that use it. */
-  readonly usedBy: readonly string[];
-}
-
 /** What a check of one spec and its module found; nothing is changed, no cluster is asked. */
 export interface ValidationReport {
   readonly ok: boolean;
@@ -205,41 +198,11 @@ export interface PartitionOffsets {
     | undefined;
 }
 
-/** Where offsets are put. `shift` is counted from what is committed, and kept within the topic. */
-export type OffsetTarget =
-  | { readonly to: 'earliest' }
-  | { readonly to: 'latest' }
-  | { readonly to: 'timestamp'; readonly timestampMs: number }
-  | { readonly to: 'shift'; readonly records: number }
-  | { readonly to: 'exact'; readonly offsets: readonly { readonly partition: number; readonly offset: number }[] };
-
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
-export const LOG_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
-
 export interface LoggerView {
   /** `root`, or a transform's name. */
   readonly name: string;
   readonly level: LogLevel;
   readonly lastModifiedMs: number | undefined;
-}
-
-export interface LogLine {
-  readonly timeMs: number;
-  readonly level: LogLevel;
-  /** `guest` for what the module logged. */
-  readonly from: 'guest' | 'sidecar';
-  readonly message: string;
-  /** What else the line carries: code, err, partitions … */
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-export interface LogQuery {
-  /** So many of the kept lines first. */
-  readonly tail: number;
-  readonly sinceMs?: number | undefined;
-  /** Goes on with what comes, until `signal` aborts. */
-  readonly follow: boolean;
-  readonly signal: AbortSignal;
 }
 
 export interface SidecarView {
