@@ -1,5 +1,6 @@
 import type { Control } from '../registry/control.ts';
-import type { HttpConfig, SidecarLimits } from '../spec/sidecar-config.ts';
+import type { HttpConfig } from '../spec/http-config.ts';
+import type { SidecarLimits } from '../spec/sidecar-config.ts';
 
 /** Health and metrics: what is there before, and whatever becomes of, the transforms. */
 export interface HealthView {

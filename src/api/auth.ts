@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { HttpConfig } from '../spec/sidecar-config.ts';
+import type { HttpConfig } from '../spec/http-config.ts';
 import { isLoopback } from '../spec/sidecar-schema.ts';
 import { RequestError } from './request-error.ts';
 

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { fastify, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
-import type { HttpConfig } from '../spec/sidecar-config.ts';
+import type { HttpConfig } from '../spec/http-config.ts';
 import { API_BOUNDS, type ApiBounds, type ApiLog, type ApiOptions } from './api-options.ts';
 import { Gate } from './auth.ts';
 import { ByteBudget } from './byte-budget.ts';

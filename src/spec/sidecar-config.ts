@@ -2,15 +2,15 @@ import { dirname, isAbsolute, join } from 'node:path';
 import type { StreamlineError } from '../base/error.ts';
 import { assert } from '../base/assert.ts';
 import { checkShape } from './check-shape.ts';
+import { httpOf, tokensOf, type HttpConfig } from './http-config.ts';
 import { ownedReason } from './kafka-owned.ts';
 import { KafkaSettings } from './kafka-settings.ts';
 import type { KafkaSetting, KafkaValue } from './kafka-settings.ts';
 import { ProblemList } from './problem-list.ts';
 import { quoted } from './quoted.ts';
-import { Secret } from './secret.ts';
 import { expandSecrets } from './secret-reference.ts';
 import type { SecretResolver } from './secret-reference.ts';
-import { isLoopback, sidecarGuide, sidecarSchema } from './sidecar-schema.ts';
+import { sidecarGuide, sidecarSchema } from './sidecar-schema.ts';
 import type { SidecarFields } from './sidecar-schema.ts';
 import { nodeAt, offsetAt } from './yaml-value.ts';
 import { readYaml } from './yaml-tree.ts';
@@ -48,15 +48,6 @@ export interface SidecarLimits {
   readonly requestsPerMinute: number;
   readonly moduleVersions: number;
   readonly logTailLines: number;
-}
-
-export interface HttpConfig {
-  readonly address: string;
-  readonly port: number;
-  readonly adminToken: Secret | undefined;
-  readonly readOnlyToken: Secret | undefined;
-  /** Files. */
-  readonly tls: { readonly cert: string; readonly key: string; readonly clientCa: string | undefined } | undefined;
 }
 
 export interface SidecarPaths {
@@ -302,113 +293,6 @@ function kafkaSetting(
   if (BROKER_LISTS.includes(key) && String(expanded.text).trim() === '')
     return refuse(`${key} names no broker`, 'Name one at least: bootstrap.servers: localhost:9092.');
   return { value: expanded.text, raw: expanded.references > 0 ? node.source : undefined };
-}
-
-interface Tokens {
-  readonly admin: string | undefined;
-  readonly readOnly: string | undefined;
-}
-
-/** A token that can be guessed protects nothing. */
-const TOKEN_CHARACTERS_MIN = 16;
-
-/** Messages here never show a value: it is a secret. */
-function tokensOf(root: YamlNode, resolveSecret: SecretResolver, problems: ProblemList): Tokens {
-  const read = (field: string): string | undefined => {
-    const path = ['http', 'auth', field];
-    const node = nodeAt(root, path);
-    if (node === undefined) return undefined;
-    const refuse = (
-      message: string,
-      suggestion: string,
-      code: 'config.invalid' | 'config.secret_missing',
-    ): undefined => {
-      problems.add(code, path, offsetAt(root, path), `http.auth.${field} ${message}`, suggestion);
-      return undefined;
-    };
-    const reference = `Write \`${field}: \${file:/run/secrets/${field}}\` or \${env:NAME}.`;
-    if (node.kind !== 'scalar' || node.value === null) return refuse('is no text', reference, 'config.invalid');
-    const expanded = expandSecrets(node.source, resolveSecret);
-    if ('unknown' in expanded)
-      return refuse('holds a ${…} that is neither ${env:NAME} nor ${file:/path}', reference, 'config.invalid');
-    if ('missing' in expanded) {
-      const { missing } = expanded;
-      const what =
-        missing.from === 'env' ? `the environment variable ${missing.name}` : `the file ${quoted(missing.path)}`;
-      return refuse(
-        `comes from ${what}, which is not there or empty`,
-        'Set it before the start.',
-        'config.secret_missing',
-      );
-    }
-    if (!/^[\x21-\x7e]{1,4096}$/.test(expanded.text) || expanded.text.length < TOKEN_CHARACTERS_MIN) {
-      const what = `must have at least ${TOKEN_CHARACTERS_MIN} printable characters and no space`;
-      return refuse(what, 'Make one with `openssl rand -hex 32`.', 'config.invalid');
-    }
-    return expanded.text;
-  };
-  const tokens = { admin: read('admin_token'), readOnly: read('read_only_token') };
-  if (tokens.readOnly !== undefined && tokens.readOnly === tokens.admin) {
-    const path = ['http', 'auth', 'read_only_token'];
-    problems.add(
-      'config.invalid',
-      path,
-      offsetAt(root, path),
-      'http.auth.read_only_token is the admin token',
-      'Make another, or remove the line.',
-    );
-  }
-  return tokens;
-}
-
-function httpOf(
-  fields: SidecarFields,
-  folder: string,
-  tokens: Tokens,
-  root: YamlNode,
-  problems: ProblemList,
-): HttpConfig {
-  const { address, port, tls } = fields.http;
-  const refuse = (path: readonly string[], message: string, suggestion: string): void => {
-    problems.add('config.invalid', path, offsetAt(root, path), message, suggestion);
-  };
-  const { cert, key, client_ca: clientCa } = tls;
-  if ((cert === undefined) !== (key === undefined)) {
-    refuse(['http', 'tls'], 'http.tls needs both cert and key', 'Write both, or neither.');
-  }
-  if (clientCa !== undefined && cert === undefined) {
-    refuse(
-      ['http', 'tls', 'client_ca'],
-      'client_ca is of no use without cert and key',
-      'Write http.tls.cert and key too.',
-    );
-  }
-  if (tokens.readOnly !== undefined && tokens.admin === undefined && clientCa === undefined) {
-    const message = 'with a read_only_token alone nobody could change anything';
-    refuse(['http', 'auth', 'read_only_token'], message, 'Write admin_token too.');
-  }
-  if (!isLoopback(address) && tokens.admin === undefined && clientCa === undefined) {
-    refuse(
-      ['http', 'address'],
-      `${quoted(address)} can be reached from other machines, and nothing tells who may use the API`,
-      'Write http.auth.admin_token (or http.tls.client_ca), or `address: 127.0.0.1`.',
-    );
-  }
-  const fromFile = (file: string): string => (isAbsolute(file) ? file : join(folder, file));
-  return {
-    address,
-    port,
-    adminToken: tokens.admin === undefined ? undefined : new Secret(tokens.admin),
-    readOnlyToken: tokens.readOnly === undefined ? undefined : new Secret(tokens.readOnly),
-    tls:
-      cert === undefined || key === undefined
-        ? undefined
-        : {
-            cert: fromFile(cert),
-            key: fromFile(key),
-            clientCa: clientCa === undefined ? undefined : fromFile(clientCa),
-          },
-  };
 }
 
 function checkEnvironment(value: string | undefined, problems: ProblemList): void {
