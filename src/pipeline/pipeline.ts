@@ -2,6 +2,7 @@ import { assert } from '../base/assert.ts';
 import { within, type Clock } from '../base/clock.ts';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
+import { groupChanges } from '../spec/group-changes.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import { Committer } from './committer.ts';
 import { InFlight, type BatchTicket } from './in-flight.ts';
@@ -250,14 +251,9 @@ export class Pipeline {
    * topic, group, delivery and ordering are as they were.
    */
   adopt(next: VersionParts, number: number, events: TakeOver): void {
-    const { inputTopic, input, delivery, ordering, rollout } = next.config;
-    const { config } = this.#versions.serving;
-    const same = inputTopic === config.inputTopic && input.groupId === config.input.groupId;
-    assert(
-      same && delivery === config.delivery && ordering === config.ordering,
-      'another group takes another pipeline',
-    );
-    this.#versions.adopt(next, number, rollout.canary, events);
+    const changes = groupChanges(this.#versions.serving.config, next.config);
+    assert(changes.length === 0, 'another group takes another pipeline');
+    this.#versions.adopt(next, number, next.config.rollout.canary, events);
     this.#wakeUp();
   }
 

@@ -93,7 +93,7 @@ export class Versions {
    * @param trialRecords so many records are tried first; 0 = none
    */
   adopt(parts: VersionParts, number: number, trialRecords: number, events: TakeOver): void {
-    if (this.#trial !== undefined) this.#endTrial(this.#trial.before);
+    this.withdraw();
     const before = this.#current;
     assert(number > before.number, 'versions are numbered in the order they come');
     const version = new Version(number, parts, this.#workerId);
@@ -207,16 +207,13 @@ export class Versions {
 function trapIn(work: WorkResult, batch: PackedBatch, topic: string): StreamlineError | undefined {
   if (work.segments.every(({ failed }) => failed === 0)) return undefined;
   const results = new ResultReader(work.buffer);
-  for (const { startByte, endByte } of work.segments) {
+  for (const [i, { startByte, endByte }] of work.segments.entries()) {
     for (let at = startByte; at < endByte; at = results.next(at)) {
       if (results.kind(at) !== KIND_FAILED) continue;
       const { code, message, recordIndex } = results.failure(at);
       if (!isTrap(code)) continue;
       const reader = new BatchReader(batch.buffer);
-      const { partition } = batch.segments.find((s) => recordIndex < s.firstRecord + s.recordCount) ?? {
-        partition: -1,
-      };
-      const place = `${topic}/${partition}@${reader.offset(reader.recordAt(recordIndex))}`;
+      const place = `${topic}/${batch.segments[i]?.partition}@${reader.offset(reader.recordAt(recordIndex))}`;
       return new StreamlineError(code, message, { place });
     }
   }

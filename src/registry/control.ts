@@ -126,6 +126,11 @@ export interface DeployOutcome {
   readonly source: string;
 }
 
+export interface UploadOutcome {
+  readonly module: ModuleView;
+  readonly created: boolean;
+}
+
 /** What a check of one spec and its module found; nothing is changed, no cluster is asked. */
 export interface ValidationReport {
   readonly ok: boolean;
@@ -257,8 +262,8 @@ export interface Control {
 
   // ---- modules
   modules(): Promise<readonly ModuleView[]>;
-  /** Checked first: module.* with every reason. The same bytes again are no error. */
-  uploadModule(name: string, bytes: Uint8Array): Promise<ModuleView>;
+  /** Checked first: module.* with every reason. The same bytes again are no error, and not `created`. */
+  uploadModule(name: string, bytes: Uint8Array): Promise<UploadOutcome>;
   /** module.in_use when a spec names it, module.read_only for a file put there by hand. */
   deleteModule(sha256: string): Promise<void>;
 

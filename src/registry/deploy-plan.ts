@@ -1,7 +1,7 @@
+import { groupChanges } from '../spec/group-changes.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { StreamlineError } from '../base/error.ts';
 import type { DeployPlan, GroupView, ModuleSummary, PartitionOffsets } from './control.ts';
-import { groupChanges } from './version-change.ts';
 
 /** What the cluster says. */
 export interface Survey {

@@ -4,6 +4,7 @@ import type { Rng } from '../base/rng.ts';
 import type { PipelineLimits, PipelineLog } from '../pipeline/pipeline.ts';
 import type { VersionParts } from '../pipeline/version.ts';
 import type { Switch } from '../pipeline/versions.ts';
+import { groupChanges } from '../spec/group-changes.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { TargetState } from './control.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
@@ -12,7 +13,7 @@ import { ServingRecord } from './serving-record.ts';
 import type { TransformSnapshot, TransformState } from './transform-snapshot.ts';
 import { TransformRun } from './transform-run.ts';
 import { emptyTotals, type TransformTotals } from './transform-totals.ts';
-import { digestOf, groupChanges, isSameVersion, type Candidate, type VersionIdentity } from './version-change.ts';
+import { digestOf, isSameVersion, type Candidate, type VersionIdentity } from './version-change.ts';
 
 export interface ManagedOptions {
   readonly factory: TransformFactory;

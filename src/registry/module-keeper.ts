@@ -1,7 +1,7 @@
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import { Serial } from '../base/serial.ts';
 import { isBuiltin, nameFault } from '../spec/spec-name.ts';
-import type { ModuleView } from './control.ts';
+import type { ModuleView, UploadOutcome } from './control.ts';
 import type { ManagedTransform } from './managed-transform.ts';
 import type { SidecarTransformFactory } from './sidecar-transform-factory.ts';
 import type { TransformationRegistry } from './transformation-registry.ts';
@@ -34,14 +34,14 @@ export class ModuleKeeper {
     return this.#factory.modules.list((path) => users.get(path) ?? []);
   }
 
-  async upload(name: string, bytes: Uint8Array): Promise<ModuleView> {
+  async upload(name: string, bytes: Uint8Array): Promise<UploadOutcome> {
     const fault = nameFault(name);
     if (fault !== undefined) throw new StreamlineError(fault.code, fault.message, { suggestion: fault.suggestion });
     // Of memory that is nobody else's: it is handed to another thread.
     await this.#factory.inspect(new Uint8Array(bytes), `${name}.wasm`);
-    const { module } = await this.#factory.modules.upload(name, bytes);
+    const { module, created } = await this.#factory.modules.upload(name, bytes);
     void this.collectGarbage();
-    return { ...module, usedBy: this.#users().get(module.path) ?? [] };
+    return { module: { ...module, usedBy: this.#users().get(module.path) ?? [] }, created };
   }
 
   remove(sha256: string): Promise<void> {

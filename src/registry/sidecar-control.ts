@@ -12,6 +12,7 @@ import { readYaml } from '../spec/yaml-tree.ts';
 import { plainValue } from '../spec/yaml-value.ts';
 import type * as view from './control.ts';
 import { planOf, type PlanParts } from './deploy-plan.ts';
+import { featureDisabled } from './feature-disabled.ts';
 import { ModuleKeeper } from './module-keeper.ts';
 import { OffsetControl } from './offset-control.ts';
 import type { SidecarTransformFactory } from './sidecar-transform-factory.ts';
@@ -264,7 +265,7 @@ export class SidecarControl implements view.Control {
     return this.#modules.list();
   }
 
-  uploadModule(name: string, bytes: Uint8Array): Promise<view.ModuleView> {
+  uploadModule(name: string, bytes: Uint8Array): Promise<view.UploadOutcome> {
     return this.#modules.upload(name, bytes);
   }
 
@@ -338,13 +339,7 @@ function reasonsOf(thrown: unknown): readonly StreamlineError[] {
 }
 
 function disabled(): StreamlineError {
-  return new StreamlineError(
-    'transform.disabled',
-    'the feature wasm_transforms is disabled: nothing can be deployed or started',
-    {
-      suggestion: 'Set features.wasm_transforms: true (or STREAMLINE_WASM_TRANSFORMS=on) and start the sidecar again.',
-    },
-  );
+  return featureDisabled(': nothing can be deployed or started');
 }
 
 function exists(name: string): StreamlineError {

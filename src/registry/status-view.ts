@@ -1,7 +1,7 @@
 import { latencyBucketUpperNs, latencyQuantileNs } from '../pipeline/transformation-stats.ts';
 import type { SpecFault } from '../spec/spec-set.ts';
-import { StreamlineError } from '../base/error.ts';
 import type { CandidateView, TransformMetrics, TransformStatus, VersionView } from './control.ts';
+import { featureDisabled } from './feature-disabled.ts';
 import type { TransformSnapshot } from './transform-snapshot.ts';
 
 /** What the API shows of a transform. Pure. */
@@ -12,9 +12,6 @@ export function statusOf(
   specErrors: readonly SpecFault[],
 ): TransformStatus {
   const { config, module, version } = snapshot;
-  const disabled = new StreamlineError('transform.disabled', 'the feature wasm_transforms is disabled', {
-    suggestion: 'Set features.wasm_transforms: true (or STREAMLINE_WASM_TRANSFORMS=on) and start the sidecar again.',
-  });
   return {
     name: snapshot.name,
     state: snapshot.state,
@@ -23,7 +20,7 @@ export function statusOf(
     workerId,
     groupId: config.input.groupId,
     partitions: snapshot.partitions,
-    error: enabled ? snapshot.error : disabled,
+    error: enabled ? snapshot.error : featureDisabled(),
     version: version === undefined ? undefined : versionView(version),
     candidate: candidateView(snapshot),
     specErrors: specErrors.map(({ error }) => error),

@@ -26,14 +26,3 @@ export interface Candidate extends VersionIdentity {
 export function isSameVersion(a: VersionIdentity, b: VersionIdentity): boolean {
   return a.config.sha256 === b.config.sha256 && a.moduleSha256 === b.moduleSha256;
 }
-
-/** Fields whose change the group sees: another topic is read, another group joined, offsets mean something else. */
-export function groupChanges(before: TransformationConfig, after: TransformationConfig): string[] {
-  const fields: [string, unknown, unknown][] = [
-    ['input_topic', before.inputTopic, after.inputTopic],
-    ['input.group_id', before.input.groupId, after.input.groupId],
-    ['delivery', before.delivery, after.delivery],
-    ['ordering', before.ordering, after.ordering],
-  ];
-  return fields.filter(([, a, b]) => a !== b).map(([field]) => field);
-}

@@ -36,9 +36,8 @@ export function moduleRoutes(server: Routes, control: Control, moduleBytesMax: n
     },
     async (request, reply) => {
       const bytes = moduleBody(request);
-      const before = new Set((await control.modules()).map(({ path }) => path));
-      const module = await control.uploadModule(request.query.name, bytes);
-      return reply.code(before.has(module.path) ? 200 : 201).send(moduleShape(module));
+      const { module, created } = await control.uploadModule(request.query.name, bytes);
+      return reply.code(created ? 201 : 200).send(moduleShape(module));
     },
   );
   server.get(

@@ -11,6 +11,7 @@ import type {
   LogLine,
   LogQuery,
   ModuleView,
+  UploadOutcome,
   OffsetTarget,
   PartitionOffsets,
   SidecarView,
@@ -280,16 +281,17 @@ export class FakeControl implements Control {
     return [...this.#modules.values()];
   }
 
-  async uploadModule(name: string, bytes: Uint8Array): Promise<ModuleView> {
+  async uploadModule(name: string, bytes: Uint8Array): Promise<UploadOutcome> {
     this.calls.push(['uploadModule', name, bytes.length]);
     if (bytes[0] !== 0 || bytes[1] !== 0x61) {
       const first = new StreamlineError('module.invalid', 'not a WebAssembly module');
       throw new RefusedError([first, new StreamlineError('module.missing_export', 'transform is not exported')]);
     }
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const view = this.#modules.get(sha256) ?? moduleView({ name, sha256, usedBy: [], uploaded: true });
-    this.#modules.set(sha256, view);
-    return view;
+    const known = this.#modules.get(sha256);
+    const module = known ?? moduleView({ name, sha256, usedBy: [], uploaded: true });
+    this.#modules.set(sha256, module);
+    return { module, created: known === undefined };
   }
 
   async deleteModule(sha256: string): Promise<void> {
