@@ -1,7 +1,9 @@
-// Which clusters the integration tests run on. Images are named here only, versions pinned.
+// Which clusters and schema registries the integration tests run on. Images are named here only, versions pinned.
 import { ClusterUnavailable, type Cluster, type ClusterOptions } from './integration/cluster/cluster.ts';
 import type { BrokerImage } from './integration/cluster/container-broker.ts';
+import type { RegistryImage } from './integration/cluster/container-registry.ts';
 import { BROKER_PROPERTIES } from './integration/cluster/local-kafka.ts';
+import type { Registry, RegistryOptions } from './integration/cluster/registry.ts';
 import {
   CLUSTER_VARIABLE,
   clusterOrReason,
@@ -9,10 +11,13 @@ import {
   PROVIDER_VARIABLE,
   providersFor,
 } from './integration/cluster/start-cluster.ts';
+import { registryTestOn, startRegistryOf } from './integration/cluster/start-registry.ts';
+
+const REDPANDA = 'redpandadata/redpanda:v25.1.1';
 
 const redpanda: BrokerImage = {
   provider: 'redpanda',
-  image: 'redpandadata/redpanda:v25.1.1',
+  image: REDPANDA,
   configure: (container, advertised) =>
     container
       .withCommand([
@@ -107,3 +112,38 @@ export async function allClusters(): Promise<ClusterChoice[]> {
     environment: ({ bootstrap }) => ({ [CLUSTER_VARIABLE]: bootstrap, [PROVIDER_VARIABLE]: name }),
   }));
 }
+
+/** Its registry is a part of its broker, which nobody uses here. */
+const redpandaRegistry: RegistryImage = {
+  provider: 'redpanda',
+  image: REDPANDA,
+  port: 8081,
+  basePath: '',
+  configure: (container) =>
+    container.withCommand([
+      ...['redpanda', 'start', '--mode=dev-container', '--smp=1', '--memory=512M', '--default-log-level=warn'],
+      '--schema-registry-addr=0.0.0.0:8081',
+    ]),
+};
+
+const apicurioRegistry: RegistryImage = {
+  provider: 'apicurio',
+  image: 'apicurio/apicurio-registry:3.0.9',
+  port: 8080,
+  basePath: '/apis/ccompat/v7',
+  configure: (container) => container,
+};
+
+/**
+ * A schema registry to test with, ready to answer: with a Docker engine Redpanda's, else a local Apicurio. Throws
+ * ClusterUnavailable with the reason where there is none; in a test file, registryTest() makes a skipped test of that.
+ */
+export function startRegistry(options: RegistryOptions = {}): Promise<Registry> {
+  return startRegistryOf({ redpanda: redpandaRegistry, apicurio: apicurioRegistry }, options);
+}
+
+/**
+ * A test with a registry, skipped with the reason where there is none (under CI=true: failed). All tests of a process share
+ * one registry; `{ own: true }` gives a fresh one that the test may kill.
+ */
+export const registryTest = registryTestOn(startRegistry);

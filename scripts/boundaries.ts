@@ -20,6 +20,8 @@ const SHARED: readonly (readonly [string, string, 'types' | 'values'])[] = [
   ['src/guest/', 'src/catalog/prepared-module.ts', 'values'],
   ['src/guest/', 'src/catalog/', 'types'],
   ['src/catalog/', 'src/guest/guest-config.ts', 'types'],
+  // What a guest sees is made from what is on the topic, and back, in its thread.
+  ['src/guest/', 'src/codec/', 'values'],
   // What goes over the wire: written by the API, read by the command line.
   ['src/cli/', 'src/api/rest-shapes.ts', 'types'],
 ];

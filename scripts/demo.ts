@@ -6,17 +6,20 @@ import { parseArgs } from 'node:util';
 import { StreamlineError } from '../src/base/error.ts';
 import { DemoError } from './demo/demo-error.ts';
 import { report, reportJson } from './demo/report.ts';
+import { DEMO_TRANSFORMS } from './demo/plan.ts';
 import { runDemo } from './demo/run.ts';
 import { Screen } from './demo/screen.ts';
 
 const EVENTS_DEFAULT = 6000;
+/** One for each transform. */
+const EVENTS_MIN = DEMO_TRANSFORMS.length;
 /** The embedded cluster keeps the last 5 MB of a partition. */
 const EVENTS_MAX = 60_000;
 
 const USAGE = `usage: npm run demo -- [options]
 
   --bootstrap HOST:PORT   run on this cluster instead of an embedded one; writes to the topics of the demo's specs
-  --events N              events in all, 3–${String(EVENTS_MAX)} (${String(EVENTS_DEFAULT)})
+  --events N              events in all, ${String(EVENTS_MIN)}–${String(EVENTS_MAX)} (${String(EVENTS_DEFAULT)})
   --json FILE             write the result there too`;
 
 interface Arguments {
@@ -40,8 +43,10 @@ function readArguments(): Arguments | undefined {
       process.exit(0);
     }
     const events = Number(values.events);
-    if (!Number.isInteger(events) || events < 3 || events > EVENTS_MAX) {
-      throw new DemoError(`--events is ${values.events}, not a whole number from 3 to ${String(EVENTS_MAX)}`);
+    if (!Number.isInteger(events) || events < EVENTS_MIN || events > EVENTS_MAX) {
+      throw new DemoError(
+        `--events is ${values.events}, not a whole number from ${String(EVENTS_MIN)} to ${String(EVENTS_MAX)}`,
+      );
     }
     if (values.bootstrap === '') throw new DemoError('--bootstrap is empty');
     return { bootstrap: values.bootstrap, events, json: values.json };

@@ -103,7 +103,10 @@ test('the README lists every limit with the default it has', () => {
 });
 
 test('the README lists the fields of sidecar.yaml with their defaults', () => {
-  const defaults = leaves(sidecarSchema.parse({}));
+  // What a section has by default once it is written.
+  const url = 'http://registry:8081';
+  const defaults = leaves(sidecarSchema.parse({ schema_registry: { url } }));
+  assert.ok(defaults.delete('schema_registry.url'));
   for (const [field, value] of defaults) {
     if (field.startsWith('limits.')) continue;
     const [row] = rows(README, new RegExp(`^${field.replaceAll('.', '\\.')}$`));
@@ -150,12 +153,13 @@ test('the README lists the fields of a spec with their defaults', () => {
 });
 
 test('error codes in the documents exist, and no code that can befall a record is missing', () => {
-  const named = rows(README, /^(?:guest|record|route)\.\w+$/).map(([code = '']) => code);
+  const named = rows(README, /^(?:guest|record|route|schema)\.\w+$/).map(([code = '']) => code);
   for (const document of DOCUMENTS) {
     const prefixes =
-      /`((?:guest|record|route|breaker|spec|config|module|broker|bug|transform|state|offsets|request|sidecar|deploy)\.[a-z_]+)`/g;
+      /`((?:guest|record|route|breaker|spec|config|module|broker|bug|transform|state|offsets|request|sidecar|deploy|schema|registry)\.[a-z_]+)`/g;
     for (const [, code = ''] of read(document).matchAll(prefixes)) {
-      if (/\.(?:ts|json|yaml)$/.test(code)) continue;
+      // A file, or the one field of a spec that looks like a code.
+      if (/\.(?:ts|json|yaml)$/.test(code) || code === 'config.schema_registry_subject') continue;
       assert.ok(code in ERROR_CODES, `${document} names the error ${code}`);
     }
   }
@@ -169,9 +173,16 @@ test('error codes in the documents exist, and no code that can befall a record i
     if (/^(?:transform|state|offsets|request|sidecar|deploy)\./.test(code))
       assert.ok(told.has(code), `${code} is not in the README`);
   }
+  // What a spec's schemas and the registry meet, in whichever document.
+  const documents = DOCUMENTS.map(read).join('\n');
+  for (const code of Object.keys(ERROR_CODES)) {
+    if (/^(?:schema|registry)\./.test(code)) assert.ok(documents.includes(`\`${code}\``), `${code} is in no document`);
+  }
   // A transform's own, told below the table.
   const others = ['guest.init_failed', 'guest.init_rejected', 'guest.stuck', 'guest.closed'];
-  const all = Object.keys(ERROR_CODES).filter((code) => /^(?:guest|record|route)\./.test(code));
+  const all = Object.entries(ERROR_CODES)
+    .filter(([code, { origin }]) => /^(?:guest|record|route)\./.test(code) || origin === 'record')
+    .map(([code]) => code);
   assert.deepEqual([...named, ...others].toSorted(), all.toSorted());
 });
 

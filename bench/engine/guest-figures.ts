@@ -1,5 +1,6 @@
 import { latencyQuantileNs } from '../../src/pipeline/transformation-stats.ts';
 import type { SampleTopic } from '../../examples/data/generate.ts';
+import type { PackedBatch } from '../../src/pipeline/packed-batch.ts';
 import { median, say, shown, type Row } from '../rows.ts';
 import { GuestLoop } from './guest-loop.ts';
 import { moduleBytes, prepareBytes, prepareGuest, sampleBatches, specConfigJson, withoutMeter } from './guests.ts';
@@ -30,12 +31,27 @@ const SUBJECTS: readonly Subject[] = [
 /** 16 MB of records: more than a core's own caches hold. */
 const BATCHES = 16;
 
-/** Each guest by itself in one thread: throughput, and the latency of a record as the engine's own histogram has it. */
+/** A guest and the batches it goes through. */
+export interface Measured {
+  readonly name: string;
+  readonly source: BatchRunnerSource;
+  readonly batches: readonly PackedBatch[];
+}
+
 export async function guestFigures(timing: Timing): Promise<Row[]> {
-  const loops: { readonly name: string; readonly loop: GuestLoop; readonly reports: LoopReport[] }[] = [];
+  const measured: Measured[] = [];
   for (const { name, module, topic, spec } of SUBJECTS) {
     const source = await prepareGuest(module, spec === undefined ? undefined : specConfigJson(spec));
-    const loop = new GuestLoop(source, sampleBatches(topic, BATCHES));
+    measured.push({ name, source, batches: sampleBatches(topic, BATCHES) });
+  }
+  return figuresOf(measured, timing);
+}
+
+/** Each guest by itself in one thread: throughput, and the latency of a record as the engine's own histogram has it. */
+export async function figuresOf(measured: readonly Measured[], timing: Timing): Promise<Row[]> {
+  const loops: { readonly name: string; readonly loop: GuestLoop; readonly reports: LoopReport[] }[] = [];
+  for (const { name, source, batches } of measured) {
+    const loop = new GuestLoop(source, batches);
     await loop.run(timing.warmUpMs);
     loops.push({ name, loop, reports: [] });
   }

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../../src/base/assert.ts';
-import { BatchRunner } from '../../src/guest/batch-runner.ts';
+import { BatchRunner, loadFormats, needsSchemas } from '../../src/guest/batch-runner.ts';
 import { ControlBlock } from '../../src/guest/thread/control-block.ts';
 import type { LoopData, LoopOrder, LoopReport } from './loop-messages.ts';
 
@@ -16,7 +16,7 @@ assert(port !== null, 'loop-thread is started as a worker');
 const { source, batches } = workerData as LoopData;
 
 const control = new ControlBlock();
-const runner = new BatchRunner(source, control);
+const runner = new BatchRunner(source, control, await loadFormats(source));
 runner.open();
 let result = new SharedArrayBuffer(1024 * 1024);
 let batchId = 0;
@@ -38,6 +38,7 @@ function loop({ durationMs }: LoopOrder): LoopReport {
     for (const batch of batches) {
       batchId += 1;
       const work = runner.run(batchId, batch, [], result);
+      assert(!needsSchemas(work), 'the schemas of a benchmark are known from the start');
       result = work.buffer;
       for (const segment of work.segments) {
         records += segment.outputs;

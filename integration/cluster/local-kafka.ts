@@ -3,9 +3,10 @@ import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brokerReady } from './broker-ready.ts';
-import { ClusterUnavailable, type Cluster } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
 import { freePorts } from './free-port.ts';
 import { guardFolder } from './guard.ts';
+import { endProcess, isRunning, requireJava } from './java-process.ts';
 import { resolveJars, type Coordinate } from './jars.ts';
 import { lastLines, runProgram } from './process-output.ts';
 
@@ -17,10 +18,8 @@ export const KAFKA_JARS: readonly Coordinate[] = [
   'org.apache.logging.log4j:log4j-slf4j-impl:2.25.5',
 ];
 const JAVA_OPTIONS = ['-Xmx512m', '-XX:+UseSerialGC'];
-const JAVA_VERSION_MIN = 17;
 const PROBE_MS_MAX = 30_000;
 const READY_MS_MAX = 90_000;
-const CLEAN_STOP_MS_MAX = 30_000;
 const START_ATTEMPTS = 3;
 /** Any 16 bytes, as Kafka writes them: the cluster lives in one folder. */
 const CLUSTER_ID = 'c3RyZWFtbGluZS10ZXN0cw';
@@ -37,14 +36,6 @@ export async function startLocalKafka(): Promise<Cluster> {
       if (attempt === START_ATTEMPTS) throw error;
     }
   }
-}
-
-async function requireJava(): Promise<void> {
-  const { ok, output } = await runProgram('java', ['-version'], PROBE_MS_MAX);
-  const major = Number(/version "(\d+)/.exec(output)?.[1] ?? 0);
-  if (ok && major >= JAVA_VERSION_MIN) return;
-  const found = ok ? `java is ${major}, not ${JAVA_VERSION_MIN}` : 'java is not installed';
-  throw new ClusterUnavailable(`no Docker engine answers, and ${found}`);
 }
 
 async function startBroker(jars: string): Promise<Cluster> {
@@ -126,24 +117,6 @@ class LocalBroker {
   #java(...args: readonly string[]): string[] {
     return [...JAVA_OPTIONS, '-cp', join(this.#jars, '*'), ...args];
   }
-}
-
-function isRunning(child: ChildProcess): boolean {
-  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
-}
-
-/** Resolves when the process is gone. One that does not heed the signal in time is killed. */
-async function endProcess(child: ChildProcess | undefined, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child === undefined || !isRunning(child)) return;
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(() => child.kill('SIGKILL'), CLEAN_STOP_MS_MAX);
-    child.ref();
-    child.once('exit', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-    child.kill(signal);
-  });
 }
 
 function propertiesOf(folder: string, port: number, controllerPort: number): string {

@@ -26,6 +26,7 @@ export interface ApiStatus {
   readonly target_state: string;
   readonly partitions: readonly number[];
   readonly error?: ApiError;
+  readonly waiting?: { readonly for: string; readonly code: string; readonly message: string };
   readonly version?: { readonly number: number; readonly module_sha256: string; readonly config_sha256: string };
   readonly candidate?: { readonly stage: string; readonly error?: ApiError };
   readonly spec_errors: readonly ApiError[];

@@ -19,6 +19,7 @@ export interface Settings {
   readonly features?: Readonly<Record<string, boolean>>;
   readonly http?: Readonly<Record<string, unknown>>;
   readonly paths?: Readonly<Record<string, string>>;
+  readonly schema_registry?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -31,6 +32,7 @@ export class SidecarHome {
   readonly specs: string;
   readonly modules: string;
   readonly #release: () => Promise<void>;
+  readonly #bootstrap: string;
   /** Read-only by their permissions, and by a mount. */
   readonly #closed: string[] = [];
   readonly #mounts: string[] = [];
@@ -44,13 +46,20 @@ export class SidecarHome {
     mkdirSync(this.specs);
     cpSync(MODULES, join(this.modules, 'transforms'), { recursive: true });
     cpSync(HOSTILE_MODULES, join(this.modules, 'hostile'), { recursive: true });
+    this.#bootstrap = bootstrap;
+    this.configure(settings);
+  }
+
+  /** Writes sidecar.yaml anew: for what is started from now on. */
+  configure(settings: Settings): void {
     const config = {
-      kafka: { 'bootstrap.servers': bootstrap, ...transportOfRun(), ...settings.kafka },
+      kafka: { 'bootstrap.servers': this.#bootstrap, ...transportOfRun(), ...settings.kafka },
       topics: { create: true, ...settings.topics },
       paths: { specs: 'specs', modules: 'modules', cache: 'cache', ...settings.paths },
       http: { port: 0, ...settings.http },
       limits: settings.limits ?? {},
       features: settings.features ?? {},
+      ...(settings.schema_registry === undefined ? {} : { schema_registry: settings.schema_registry }),
     };
     writeFileSync(this.configFile, JSON.stringify(config, undefined, 2));
   }

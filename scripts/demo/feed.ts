@@ -9,7 +9,7 @@ const CONNECT_MS = 10_000;
 const FLUSH_MS = 30_000;
 const CHUNK = 500;
 
-/** The events of a run: about a third for each transform, the same ones for the same seed. */
+/** The events of a run: as many for each transform, or nearly, the same ones for the same seed. */
 export function eventsOf(seed: number, count: number): FedRecord[] {
   return DEMO_TRANSFORMS.flatMap(({ name, input, mix }, i) => {
     const share = Math.floor(count / DEMO_TRANSFORMS.length) + (i < count % DEMO_TRANSFORMS.length ? 1 : 0);

@@ -1,15 +1,19 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import avro from 'avsc';
 import { disagreements } from './agreement.ts';
+import { avroTextOf } from './avro-text.ts';
 import { expectationOf } from './expectation.ts';
 import { eventsOf } from './feed.ts';
 import { DemoLedger, type Verdict } from './ledger.ts';
 import { MetricsPage } from './metrics-page.ts';
-import { DEMO_TRANSFORMS } from './plan.ts';
+import { AVRO, DEMO_TRANSFORMS } from './plan.ts';
 import { EVENT_HEADER, eventId, headerOf, RUN_HEADER, type FedRecord, type Header, type ReadRecord } from './record.ts';
 
 const RUN = 'r1';
-const EVENTS = eventsOf(7, 1500);
+const EVENTS = eventsOf(7, 2000);
 
 /** What a sidecar without a fault makes of the events. */
 function perfect(events: readonly FedRecord[], run = RUN): ReadRecord[] {
@@ -112,6 +116,48 @@ test('an unmasked record is caught: as it was, or with one value left somewhere'
   );
   assertFault(left, 'unmasked', /^not masked/);
 });
+
+test('a log line is expected to become the record of the schema', () => {
+  const value =
+    '{"ts":"2026-03-01T00:00:00.032Z","req_id":"0-c1b7","method":"get","path":"\\/v1","status":200,"latency_ms":447.70,' +
+    '"bytes_out":75806,"ip":"192.0.2.178","user":null,"ua":"curl","host":"api-1","trace_id":"06b6"}';
+  const [event] = EVENTS.filter(({ transform, sample }) => transform === 'json-to-avro' && sample.kind === 'plain');
+  assert.deepEqual(expectationOf({ ...event!, sample: { ...event!.sample, value } }), {
+    kind: 'output',
+    topic: 'api-logs-avro',
+    value:
+      '{"timestamp":1772323200032,"request_id":"0-c1b7","method":"GET","path":"/v1","status":200,"duration_ms":447.7,' +
+      '"response_bytes":75806,"client_ip":"192.0.2.178","user_id":null,"user_agent":"curl"}',
+  });
+});
+
+test('an Avro record that is not what the log line says is caught: one number, one id, one byte too many', () => {
+  const isAvro = ({ topic, value }: ReadRecord): boolean => topic === AVRO.topic && value !== null;
+  const schema = readFileSync(join(import.meta.dirname, '..', '..', AVRO.file), 'utf8');
+  const read = avroTextOf(schema, 1);
+  const written = ({ value }: ReadRecord): Buffer => framed(1, schema, JSON.parse(value!));
+  const whole = perfect(EVENTS).map((record) =>
+    isAvro(record) ? { ...record, value: read(written(record)) } : record,
+  );
+  assert.ok(whole.filter(isAvro).length > 400);
+  assert.deepEqual(judge(whole).problems, []);
+  const status = spoilt(isAvro, (r) => [{ ...r, value: r.value!.replace(/"status":\d+/, '"status":418') }]);
+  assertFault(judge(status), 'altered', /^altered: json-to-avro#\d+ has another value than expected at api-logs-avro/);
+  const otherId = spoilt(isAvro, (r) => [{ ...r, value: read(framed(2, schema, JSON.parse(r.value!))) }]);
+  assertFault(judge(otherId), 'altered', /another value/);
+  const longer = spoilt(isAvro, (r) => [{ ...r, value: read(Buffer.concat([written(r), Buffer.alloc(1)])) }]);
+  assertFault(judge(longer), 'altered', /another value/);
+  const asItWas = spoilt(isAvro, (r) => [{ ...r, value: read(Buffer.from(r.value!)) }]);
+  assertFault(judge(asItWas), 'altered', /another value/);
+});
+
+/** As a Confluent serializer writes it, by avsc. */
+function framed(id: number, schema: string, value: unknown): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(id, 1);
+  const type = avro.Type.forSchema(JSON.parse(schema) as Parameters<typeof avro.Type.forSchema>[0]);
+  return Buffer.concat([head, type.toBuffer(value)]);
+}
 
 test('a record in the wrong place is caught: other topic, wrong code, nobody fed it', () => {
   const elsewhere = judge(

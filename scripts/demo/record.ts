@@ -23,6 +23,7 @@ export interface ReadRecord {
   readonly offset: number;
   readonly timestampMs: number;
   readonly key: string | null;
+  /** As text; of Avro, the JSON of what is in it. */
   readonly value: string | null;
   readonly headers: readonly Header[];
 }

@@ -1,6 +1,6 @@
 import type { Verdict } from './ledger.ts';
 import type { MetricsPage } from './metrics-page.ts';
-import { DEMO_TRANSFORMS } from './plan.ts';
+import { AVRO, DEMO_TRANSFORMS } from './plan.ts';
 import { EVENT_HEADER, eventId, headerOf, type FedRecord, type ReadRecord } from './record.ts';
 import type { Screen } from './screen.ts';
 
@@ -20,7 +20,8 @@ export interface RunResult {
 
 export function report(screen: Screen, result: RunResult): void {
   counts(screen, result);
-  beforeAndAfter(screen, result);
+  beforeAndAfter(screen, result, 'mask-pii', 'clean-events');
+  beforeAndAfter(screen, result, 'json-to-avro', AVRO.topic);
   routes(screen, result);
   deadLetter(screen, result);
   ledger(screen, result);
@@ -40,15 +41,17 @@ function counts(screen: Screen, { verdict, page }: RunResult): void {
   screen.table(['transform', 'in', 'out', 'filtered', 'dead-lettered', 'p50', 'p99'], rows);
 }
 
-function beforeAndAfter(screen: Screen, { fed, read }: RunResult): void {
+function beforeAndAfter(screen: Screen, { fed, read }: RunResult, transform: string, output: string): void {
   const events = new Map(fed.map((event) => [eventId(event), event]));
-  const after = read.find(({ topic, value }) => topic === 'clean-events' && value !== null);
+  const after = read.find(({ topic, value }) => topic === output && value !== null);
   const before = events.get((after && headerOf(after, EVENT_HEADER)) ?? '');
   if (after === undefined || before === undefined) return;
-  screen.heading('A record before and after mask-pii', `key ${after.key ?? 'null'}`);
+  const input = DEMO_TRANSFORMS.find(({ name }) => name === transform)?.input ?? '';
+  const decoded = output === AVRO.topic ? `, Avro shown as JSON, decoded with ${AVRO.file}` : '';
+  screen.heading(`A record before and after ${transform}`, `key ${after.key ?? 'null'}${decoded}`);
   screen.pairs([
-    ['raw-events', clipped(before.sample.value)],
-    ['clean-events', screen.marked(clipped(after.value), '***REDACTED***')],
+    [input, clipped(before.sample.value)],
+    [output, screen.marked(clipped(after.value), '***REDACTED***')],
   ]);
 }
 

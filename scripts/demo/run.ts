@@ -1,10 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { disagreements } from './agreement.ts';
+import { avroTextOf } from './avro-text.ts';
 import { openCluster, type DemoCluster } from './cluster.ts';
 import { eventsOf, feed } from './feed.ts';
 import { DemoLedger } from './ledger.ts';
 import type { MetricsPage } from './metrics-page.ts';
-import { DEMO_TRANSFORMS, LEFT_OUT, writerOf } from './plan.ts';
+import { MockRegistry } from './mock-registry.ts';
+import { AVRO, DEMO_TRANSFORMS, writerOf } from './plan.ts';
 import { headerOf, RUN_HEADER, type FedRecord, type ReadRecord } from './record.ts';
 import type { RunResult } from './report.ts';
 import type { Screen } from './screen.ts';
@@ -26,34 +30,43 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
 }
 
-/** The whole demo: a cluster, a sidecar, events in, everything that came out compared with what had to. */
+/** The whole demo: a cluster, a schema registry, a sidecar, events in, everything that came out compared with what had to. */
 export async function runDemo(options: DemoOptions): Promise<RunResult> {
   const { bootstrap, screen, signal } = options;
   const where = bootstrap === undefined ? 'an embedded Kafka' : `the cluster at ${bootstrap}`;
   const cluster = await screen.step(where, () => openCluster(bootstrap));
   try {
     signal.throwIfAborted();
-    return await onCluster(cluster, options);
+    const registry = await screen.step('mock:// registry (in memory, for this demo only)', () => MockRegistry.start());
+    try {
+      screen.note(`at ${registry.url}, with ${AVRO.file} as ${AVRO.subject}`);
+      return await onCluster(cluster, registry, options);
+    } finally {
+      await registry.close();
+    }
   } finally {
     await cluster.close();
   }
 }
 
-async function onCluster(cluster: DemoCluster, options: DemoOptions): Promise<RunResult> {
-  const { screen, run, signal } = options;
-  const reader = new TopicReader(cluster.bootstrap, `streamline-demo-reader-${run}`);
+async function onCluster(cluster: DemoCluster, registry: MockRegistry, options: DemoOptions): Promise<RunResult> {
+  const { root, screen, run, signal } = options;
+  const schema = readFileSync(join(root, AVRO.file), 'utf8');
+  const avroText = avroTextOf(schema, registry.register(AVRO.subject, schema));
+  const reader = new TopicReader(cluster.bootstrap, `streamline-demo-reader-${run}`, (topic, value) =>
+    topic === AVRO.topic ? avroText(value) : value.toString('utf8'),
+  );
   await reader.connect();
   try {
     const outputs = new OutputTopics(cluster, reader);
     await outputs.followFromEnd();
-    const sidecar = SidecarProcess.start(options.root, cluster.bootstrap);
+    const sidecar = SidecarProcess.start(root, cluster.bootstrap, registry.url);
     const kill = (): void => sidecar.kill();
     // Whatever ends this process must not leave the sidecar behind.
     process.once('exit', kill);
     try {
       const names = DEMO_TRANSFORMS.map(({ name }) => name).join(', ');
       await screen.step(`the sidecar, with ${names}`, () => sidecar.running(signal));
-      screen.note(LEFT_OUT);
       return await withSidecar(sidecar, outputs, cluster, options);
     } finally {
       await sidecar.stop();

@@ -56,12 +56,13 @@ export class SidecarProcess {
   }
 
   /** Starts it on links to the specs and a sidecar.yaml of its own, in a temporary folder. */
-  static start(root: string, bootstrap: string): SidecarProcess {
+  static start(root: string, bootstrap: string, registryUrl: string): SidecarProcess {
     const folder = mkdtempSync(join(tmpdir(), 'streamline-demo-'));
     mkdirSync(join(folder, 'specs'));
     for (const { spec } of DEMO_TRANSFORMS) symlinkSync(join(root, spec), join(folder, 'specs', basename(spec)));
     const config = {
       kafka: { 'bootstrap.servers': bootstrap },
+      schema_registry: { url: registryUrl },
       topics: { create: true },
       // Any free port.
       http: { port: 0 },

@@ -17,7 +17,11 @@ export class TopicReader {
   /** Of the partitions, those whose end was not seen since the last assignment. */
   readonly #open = new Set<string>();
 
-  constructor(bootstrap: string, name: string) {
+  /** How the value of a topic is read as text. */
+  readonly #textOf: (topic: string, value: Buffer) => string;
+
+  constructor(bootstrap: string, name: string, textOf: (topic: string, value: Buffer) => string) {
+    this.#textOf = textOf;
     this.#consumer = new confluent.RdKafka.KafkaConsumer(
       {
         'bootstrap.servers': bootstrap,
@@ -74,7 +78,7 @@ export class TopicReader {
       // A new assignment may bring again what was read before it.
       if (position === undefined || message.offset < position.offset) continue;
       position.offset = message.offset + 1;
-      records.push(recordOf(message));
+      records.push(this.#recordOf(message));
     }
     return records;
   }
@@ -105,6 +109,18 @@ export class TopicReader {
     this.#consumer.assign([...this.#positions.values()].map((position) => ({ ...position })));
   }
 
+  #recordOf({ topic, partition, offset, timestamp, key, value, headers }: Message): ReadRecord {
+    return {
+      ...{ topic, partition, offset },
+      timestampMs: timestamp ?? -1,
+      key: key === null || key === undefined ? null : key.toString(),
+      value: value === null ? null : this.#textOf(topic, value),
+      headers: (headers ?? []).flatMap((header) =>
+        Object.entries(header).map(([name, content]) => ({ name, value: content.toString() })),
+      ),
+    };
+  }
+
   #watermarks(topic: string, partition: number): Promise<WatermarkOffsets> {
     return new Promise((resolve, reject) => {
       this.#consumer.queryWatermarkOffsets(topic, partition, REQUEST_MS, (error, offsets) =>
@@ -115,15 +131,3 @@ export class TopicReader {
 }
 
 const keyOf = (topic: string, partition: number): string => `${topic}/${String(partition)}`;
-
-function recordOf({ topic, partition, offset, timestamp, key, value, headers }: Message): ReadRecord {
-  return {
-    ...{ topic, partition, offset },
-    timestampMs: timestamp ?? -1,
-    key: key === null || key === undefined ? null : key.toString(),
-    value: value === null ? null : value.toString('utf8'),
-    headers: (headers ?? []).flatMap((header) =>
-      Object.entries(header).map(([name, content]) => ({ name, value: content.toString() })),
-    ),
-  };
-}

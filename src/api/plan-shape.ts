@@ -1,4 +1,4 @@
-import type { DeployPlan, ModuleSummary, ValidationReport } from '../registry/control.ts';
+import type { DeployPlan, ModuleSummary, PlannedSchema, ValidationReport } from '../registry/control.ts';
 import { errorShapeOf } from './error-shape.ts';
 import type { Plan, Validation } from './rest-shapes.ts';
 
@@ -34,8 +34,24 @@ export function planShape(plan: DeployPlan): Plan {
       ...(partitions === undefined ? {} : { partitions }),
       creates,
     })),
+    schemas: plan.schemas.map(plannedSchemaShape),
     effects: [...plan.effects],
     errors: plan.errors.map(errorShapeOf),
+  };
+}
+
+function plannedSchemaShape(planned: PlannedSchema): Plan['schemas'][number] {
+  const { part, subject, version, id, type, registers, compatible, level, messages } = planned;
+  return {
+    part,
+    subject,
+    version,
+    ...(id === undefined ? {} : { id }),
+    type,
+    registers,
+    ...(compatible === undefined ? {} : { compatible }),
+    ...(level === undefined ? {} : { level }),
+    messages: [...messages],
   };
 }
 

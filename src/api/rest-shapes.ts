@@ -76,6 +76,15 @@ const versionSchema = z.strictObject({
   records: count.describe('Of this version, with an outcome.'),
 });
 
+const waitingSchema = z
+  .strictObject({
+    for: z.enum(['schema_registry']),
+    since: time('When it began.'),
+    code: z.string().describe('Why: registry.unreachable, registry.unauthorized, …'),
+    message: z.string(),
+  })
+  .describe('What records wait for; it is RUNNING, and nothing is lost.');
+
 const candidateSchema = z
   .strictObject({
     stage: z.enum(['PREPARING', 'CANARY', 'REFUSED']),
@@ -115,6 +124,7 @@ export const statusSchema = z
     restarts: count,
     instances: instancesSchema,
     error: errorSchema.optional().describe('Why it is FAILED or RESTARTING.'),
+    waiting: waitingSchema.optional(),
     version: versionSchema.optional().describe('What serves, or served last.'),
     candidate: candidateSchema.optional(),
     spec_errors: z.array(errorSchema).describe('Of the spec as it is now, while an older version runs on.'),
@@ -258,6 +268,21 @@ export const validationSchema = z
   .meta({ id: 'Validation' });
 export type Validation = z.output<typeof validationSchema>;
 
+const plannedSchemaSchema = z.strictObject({
+  part: z.enum(['value', 'key', 'reader']).describe('Of what is written; reader: what values are read into.'),
+  subject: z.string(),
+  version: z.union([z.int().min(1), z.enum(['latest', 'file'])]).describe('file: the schema of schema_file.'),
+  id: count.optional().describe('Absent: not registered.'),
+  type: z.enum(['AVRO', 'JSON', 'PROTOBUF']),
+  registers: z.boolean().describe('It would be registered.'),
+  compatible: z
+    .boolean()
+    .optional()
+    .describe("With the subject's schemas, as the registry judges; absent: it has none."),
+  level: z.string().optional().describe("The subject's: BACKWARD, FULL, NONE, …"),
+  messages: z.array(z.string()).describe('Of the registry: why it is not compatible.'),
+});
+
 export const planSchema = z
   .strictObject({
     name: z.string(),
@@ -283,6 +308,9 @@ export const planSchema = z
         creates: z.boolean(),
       }),
     ),
+    schemas: z
+      .array(plannedSchemaSchema)
+      .describe('Those that can be named before there are records, as far as the registry answered.'),
     effects: z.array(z.string()).describe('Whether, and how, order or state is affected.'),
     errors: z.array(errorSchema).describe('Why it would be refused.'),
   })

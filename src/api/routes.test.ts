@@ -116,6 +116,23 @@ test('GET status of one that failed, with a candidate that was refused', async (
   );
 });
 
+test('GET status of one whose records wait for the schema registry', async () => {
+  const control = new FakeControl();
+  const error = new StreamlineError('registry.unreachable', 'no answer', { suggestion: 'hidden' });
+  control.statusMore = { waiting: { for: 'schema_registry', sinceMs: NOW_MS, error } };
+  const waiting = {
+    for: 'schema_registry',
+    since: '2026-01-31T12:00:00.000Z',
+    code: 'registry.unreachable',
+    message: 'no answer',
+  };
+  const status = (await ask('/transforms/mask-pii/status', control)).json();
+  assert.deepEqual([status.connector.state, status.waiting, status.error], ['RUNNING', waiting, undefined]);
+  const listed = (await ask('/transforms?expand=status', control)).json();
+  assert.deepEqual(listed['mask-pii'].status.waiting, waiting);
+  assert.equal((await ask('/transforms/mask-pii/status')).json().waiting, undefined);
+});
+
 test('GET info, tasks, topics', async () => {
   const info = (await ask('/transforms/mask-pii')).json();
   assert.deepEqual(
@@ -356,6 +373,20 @@ test('validate and plan', async () => {
   assert.deepEqual([plan.status, plan.json().action, plan.json().group.lag], [200, 'in_place', 12]);
   assert.deepEqual(plan.json().topics[1], { role: 'output', creates: false });
   assert.deepEqual(plan.json().changes[1], { field: '/type', after: 'map' });
+  const [fresh, known] = plan.json().schemas;
+  assert.deepEqual(
+    [fresh.id, fresh.version, fresh.registers, fresh.compatible, fresh.level, fresh.messages],
+    [undefined, 'file', true, false, 'BACKWARD', ['name: changed']],
+  );
+  assert.deepEqual(known, {
+    part: 'key',
+    subject: 'k',
+    version: 'latest',
+    id: 7,
+    type: 'AVRO',
+    registers: false,
+    messages: [],
+  });
   const broken = await ask({ method: 'PUT', url: '/transforms/plan', headers: yaml, payload: 'a: [\nb: 1\n' });
   assert.deepEqual([broken.status, broken.json().code], [400, 'request.invalid']);
   assert.match(broken.json().place, /^body:\d+:\d+$/);

@@ -6,6 +6,7 @@ import type {
   TransformMetrics,
   TransformStatus,
   VersionView,
+  WaitingView,
 } from '../registry/control.ts';
 import { errorShapeOf } from './error-shape.ts';
 import { exactConfig } from './exact-config.ts';
@@ -26,11 +27,16 @@ export function statusShape(view: TransformStatus, group?: GroupView): Status {
     restarts: view.restarts,
     instances: { ...view.instances },
     ...(error === undefined ? {} : { error: errorShapeOf(error) }),
+    ...(view.waiting === undefined ? {} : { waiting: waitingShape(view.waiting) }),
     ...(view.version === undefined ? {} : { version: versionShape(view.version) }),
     ...(view.candidate === undefined ? {} : { candidate: candidateShape(view.candidate) }),
     spec_errors: view.specErrors.map(errorShapeOf),
     ...(group === undefined ? {} : { group: groupShape(group) }),
   };
+}
+
+function waitingShape({ for: what, sinceMs, error }: WaitingView): NonNullable<Status['waiting']> {
+  return { for: what, since: timeOf(sinceMs), code: error.code, message: error.message };
 }
 
 function versionShape(version: VersionView): NonNullable<Status['version']> {

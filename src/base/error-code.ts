@@ -121,6 +121,24 @@ export const ERROR_CODES = {
   'sidecar.unreachable': { ...spec, retriable: true, httpStatus: 503, exitCode: 3 },
   // The command line: waited for in vain.
   'deploy.timeout': { ...spec, httpStatus: 504, exitCode: 1 },
+  // Formats: the record is not what its format says. Unknown id: another node of the registry may know it in a moment.
+  'record.not_framed': record,
+  'record.malformed': record,
+  'record.not_json': record,
+  'record.schema_mismatch': record,
+  'schema.unknown_id': { ...record, retriable: true },
+  // A schema that a spec asks for, or that a record names.
+  'schema.invalid': spec,
+  'schema.unsupported': spec,
+  'schema.missing': spec,
+  'schema.file_unreadable': spec,
+  'schema.not_registered': conflict,
+  'schema.incompatible': conflict,
+  // The schema registry: waited for, never a reason to give up a record.
+  'registry.not_configured': spec,
+  'registry.unreachable': broker,
+  'registry.unauthorized': brokerFinal,
+  'registry.failed': broker,
 } as const satisfies Record<string, CodeFacts>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

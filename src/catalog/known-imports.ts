@@ -30,6 +30,11 @@ export const KNOWN_IMPORTS = {
     metadata_timestamp_ms: { params: [], results: [l], grants: "read the record's timestamp" },
     /** (ptr, cap) → length of the name; nothing is written when it is longer than cap. */
     metadata_topic: { ...toI32(i, i), grants: "read the record's topic name" },
+    metadata_schema_id: { ...toI32(), grants: 'read the id of the schema of its value' },
+    /** As metadata_topic. */
+    metadata_schema_name: { ...toI32(i, i), grants: 'read the name of the schema of its value' },
+    metadata_key_schema_id: { ...toI32(), grants: 'read the id of the schema of its key' },
+    metadata_key_schema_name: { ...toI32(i, i), grants: 'read the name of the schema of its key' },
   },
   env: {
     /** AssemblyScript: (message, file name, line, column). */

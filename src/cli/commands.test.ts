@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import { errorShape, FakeSidecar, SINCE, WORKER } from './testing/fake-sidecar.ts';
 import { runInProcess } from './testing/run-in-process.ts';
@@ -101,6 +104,20 @@ void test('status: what runs, what is refused, and why', async () => {
   );
   assert.equal(sidecar.requests.at(-1)?.path, '/transforms/mask-pii/status?group=true');
   assert.deepEqual((await json<typeof status>('status', 'mask-pii')).version, status.version);
+});
+
+void test('records that wait for the schema registry: wherever a state is shown', async () => {
+  const waiting = { for: 'schema_registry', since: SINCE, code: 'registry.unreachable', message: 'no answer' } as const;
+  sidecar.add('api-logs', { waiting });
+  const state = String.raw`RUNNING \(waits for the schema registry: registry\.unreachable\)`;
+  await prints(['list'], new RegExp(`^api-logs +${state} +map `, 'm'));
+  const rows = [new RegExp(`^state +${state}$`, 'm'), /^waiting +for .*: no answer$/m];
+  await prints(['status', 'api-logs'], ...rows);
+  await prints(['describe', 'api-logs'], ...rows);
+  await prints(['top', '--once', '--interval', '50ms'], new RegExp(`^api-logs +${state} +0 `, 'm'));
+  const { stdout } = await cli('top', '--once', '--interval', '50ms', '--json');
+  assert.deepEqual((JSON.parse(stdout) as { transforms: unknown[] }).transforms.length, 1);
+  assert.match(stdout, /"waiting":\{"for":"schema_registry"/);
 });
 
 void test('a name that is mistyped: 2, and the one that was meant', async () => {
@@ -373,7 +390,7 @@ void test('loggers: show and set', async () => {
   assert.equal((await cli('loggers', 'set', 'mask-pi', 'debug')).code, 2);
 });
 
-void test('validate: a module or a spec, without a sidecar', async () => {
+void test('validate: a module or a spec, without a sidecar', async (t) => {
   await prints(['validate', 'modules/transforms/mask_pii.wasm'], /^sha256 +d837c867/m, /^type +map$/m, /^it can /m);
   const module = await json<{ valid: boolean }>('validate', 'modules/transforms/mask_pii.wasm');
   assert.equal(module.valid, true);
@@ -395,6 +412,16 @@ void test('validate: a module or a spec, without a sidecar', async () => {
   const missing = await cli('validate', '--spec', 'specs/mask-pii.yaml', '--modules', 'src');
   assert.equal(missing.code, 2);
   assert.match(missing.stderr, /spec\.module_missing/);
+  const folder = mkdtempSync(join(tmpdir(), 'validate-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const withSchema = 'name: a\ninput_topic: a\noutput_topic: b\nwasm_module: builtin:pass-through\n';
+  const file = join(folder, 'a.yaml');
+  writeFileSync(file, `${withSchema}output: { format: avro, schema_file: a.avsc }\n`);
+  const alone = await cli('validate', '--spec', file);
+  assert.equal(alone.code, 2);
+  assert.match(alone.stderr, /a\.yaml:5:38 \/output\/schema_file: .*a\.avsc \[schema\.file_unreadable\]/);
+  writeFileSync(join(folder, 'a.avsc'), '"string"');
+  await prints(['validate', '--spec', file], /^name +a$/m);
   const input = 'name: Bad\ninput_topic: a\noutput_topic: b\nwasm_module: m.wasm\ntimout_ms: 5\n';
   const bad = await runProgram(['transforms', 'validate', '--spec', '-'], { input });
   assert.equal(bad.code, 2);

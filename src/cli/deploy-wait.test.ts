@@ -70,6 +70,8 @@ void test('waiting says for what', () => {
     '3 of 10 canary records tried',
   );
   assert.equal(why({ version }), 'it is RUNNING and no record has come');
+  const waiting = { for: 'schema_registry', since: SINCE, code: 'registry.failed', message: 'it says 500' } as const;
+  assert.equal(why({ version, waiting }), 'its records wait for the schema registry: it says 500');
   assert.equal(why({ version, partitions: [] }), 'it has no partitions yet');
   assert.equal(why({ version, connector: { state: 'RESTARTING', worker_id: WORKER } }), 'it is RESTARTING');
 });

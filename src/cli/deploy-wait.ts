@@ -50,7 +50,8 @@ function isWanted(
   return wanted.moduleSha256 === undefined || module === undefined || module === wanted.moduleSha256;
 }
 
-function waitsForRecords({ connector, partitions }: Status): string {
+function waitsForRecords({ connector, partitions, waiting }: Status): string {
+  if (waiting !== undefined) return `its records wait for the ${waiting.for.replace('_', ' ')}: ${waiting.message}`;
   if (connector.state !== 'RUNNING') return `it is ${connector.state}`;
   return partitions.length === 0 ? 'it has no partitions yet' : 'it is RUNNING and no record has come';
 }
@@ -97,9 +98,10 @@ function timedOut(status: Status, why: string, timeoutMs: number): CommandError 
   return new CommandError('deploy.timeout', message, { suggestion: hint(status) });
 }
 
-function hint({ connector, error, name, partitions, target_state: target }: Status): string {
+function hint({ connector, error, name, partitions, target_state: target, waiting }: Status): string {
   if (target === 'PAUSED' || target === 'STOPPED') return `Resume it: streamline-cli transforms resume ${name}`;
   if (error !== undefined) return `Its error: ${error.message} [${error.code}]`;
+  if (waiting !== undefined) return 'It goes on by itself when the schema registry answers.';
   if (connector.state === 'RUNNING' && partitions.length === 0)
     return 'Another worker of the group may have all partitions: see status --detailed.';
   return `Does its input topic get records? Ask again with: streamline-cli transforms status ${name}`;

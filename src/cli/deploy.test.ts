@@ -325,6 +325,44 @@ void test('plan, and deploy --dry-run: what would change; nothing does', async (
   assert.equal(sidecar.requests[0]?.body, SPEC);
 });
 
+void test('a plan tells of each schema what it is, what becomes of it, and how the registry judges', async () => {
+  const planned = { version: 'file', type: 'AVRO', registers: true, messages: [] as string[] } as const;
+  const known = { version: 'latest', type: 'AVRO', registers: false, messages: [] as string[] } as const;
+  sidecar.plan = {
+    schemas: [
+      { ...known, part: 'value', subject: 'api-logs-value', id: 7 },
+      { ...known, part: 'key', subject: 'k', version: 3, id: 9, type: 'JSON' },
+      { ...planned, part: 'value', subject: 'a', id: 4 },
+      { ...planned, part: 'value', subject: 'b' },
+      { ...planned, part: 'value', subject: 'c', compatible: true, level: 'BACKWARD' },
+      {
+        ...planned,
+        part: 'value',
+        subject: 'd',
+        registers: false,
+        compatible: false,
+        level: 'FULL',
+        messages: ['x: gone', 'y'],
+      },
+    ],
+  };
+  const { code, stdout } = await cli('plan', '--spec', specFile);
+  sidecar.plan = {};
+  assert.equal(code, 0);
+  const lines = stdout.slice(stdout.indexOf('\nschema ') + 1, stdout.indexOf('\neffects'));
+  assert.deepEqual(
+    lines.split('\n').map((line) => line.slice('dead-letter  '.length)),
+    [
+      'value: subject api-logs-value, latest is id 7 (Avro)',
+      'key: subject k, version 3 is id 9 (JSON Schema)',
+      'value: subject a, schema_file (Avro) is id 4',
+      'value: subject b, schema_file (Avro) would be registered; the first of its subject',
+      'value: subject c, schema_file (Avro) would be registered; BACKWARD: compatible',
+      'value: subject d, schema_file (Avro) is not registered; FULL: not compatible: x: gone; y',
+    ],
+  );
+});
+
 void test('plan with a module that is not uploaded: what it is, and no upload', async () => {
   sidecar.plan = { errors: [errorShape('spec.module_missing', 'there is no module')] };
   const { code, stdout } = await cli('plan', ...FLAGS);

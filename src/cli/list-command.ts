@@ -5,7 +5,7 @@ import { withExample } from './help-example.ts';
 import { ranges, shortDigest } from './quantity.ts';
 import type { About, Expanded, Info, Metrics, Status } from '../api/rest-shapes.ts';
 import { restPath, type SidecarClient } from './sidecar-client.ts';
-import { styledState } from './state-style.ts';
+import { styledState, waitingText } from './state-style.ts';
 import { table, type Cell } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -63,7 +63,7 @@ function lines(terminal: Terminal, transforms: Record<string, Entry>, detailed: 
     detailed ? [...headings, ...more] : headings,
     entries.map(([name, { status, info, metrics }]): Cell[] => [
       name,
-      styledState(terminal, status.connector.state),
+      styledState(terminal, status.connector.state) + waitingText(terminal, status.waiting),
       status.type,
       text(info.config['input_topic']),
       text(info.config['output_topic']) || '(route)',

@@ -21,6 +21,7 @@ export function planLines(terminal: Terminal, plan: Plan): string[] {
       ['module', moduleText(plan)],
       ['group', groupText(plan)],
       ...topicFields(plan),
+      ['schema', plan.schemas.map((planned) => schemaText(terminal, planned)).join('\n')],
       ['effects', plan.effects.join('\n')],
     ]),
     ...refusalLines(terminal, plan),
@@ -66,6 +67,36 @@ function topicFields({ topics }: Plan): [string, string][] {
     const what = creates ? 'would be created' : has;
     return [role.replace('_', '-'), topic === undefined ? 'route() names it' : `${topic} ${what}`];
   });
+}
+
+type PlannedSchema = Plan['schemas'][number];
+
+const SCHEMA_TYPE: Readonly<Record<PlannedSchema['type'], string>> = {
+  AVRO: 'Avro',
+  JSON: 'JSON Schema',
+  PROTOBUF: 'Protobuf',
+};
+
+/** `value: subject api-logs-value, latest is id 7 (Avro)` */
+function schemaText(terminal: Terminal, planned: PlannedSchema): string {
+  const { part, subject, version, id, type, registers } = planned;
+  const what = `${part}: subject ${subject}`;
+  if (version !== 'file') {
+    const which = version === 'latest' ? 'latest' : `version ${version}`;
+    return `${what}, ${which} is id ${id ?? 'unknown'} (${SCHEMA_TYPE[type]})`;
+  }
+  const file = `${what}, schema_file (${SCHEMA_TYPE[type]})`;
+  if (id !== undefined) return `${file} is id ${id}`;
+  return `${file} ${registers ? 'would be registered' : 'is not registered'}; ${verdictText(terminal, planned)}`;
+}
+
+/** As the registry judges: `BACKWARD: compatible`. */
+function verdictText(terminal: Terminal, { compatible, level, messages }: PlannedSchema): string {
+  const by = level === undefined ? '' : `${level}: `;
+  if (compatible === undefined) return `${by}the first of its subject`;
+  if (compatible) return `${by}compatible`;
+  const why = messages.length === 0 ? '' : `: ${messages.join('; ')}`;
+  return `${by}${terminal.style('red', 'not compatible')}${why}`;
 }
 
 function refusalLines(terminal: Terminal, { errors }: Plan): string[] {

@@ -19,9 +19,16 @@ export function styledState(terminal: Terminal, state: string): string {
   }
 }
 
-/** The state, and what it is on its way to. */
-export function stateOf(terminal: Terminal, { connector, target_state: target }: Status): string {
+/** The state, what it is on its way to, and what it waits for. */
+export function stateOf(terminal: Terminal, { connector, target_state: target, waiting }: Status): string {
   const { state } = connector;
   const underWay = target !== state && (target === 'PAUSED' || target === 'STOPPED');
-  return underWay ? `${styledState(terminal, state)} (to be ${target})` : styledState(terminal, state);
+  const shown = underWay ? `${styledState(terminal, state)} (to be ${target})` : styledState(terminal, state);
+  return shown + waitingText(terminal, waiting);
+}
+
+/** Behind a state: ` (waits for the schema registry: registry.unreachable)`. */
+export function waitingText(terminal: Terminal, waiting: Status['waiting']): string {
+  if (waiting === undefined) return '';
+  return ` ${terminal.style('yellow', `(waits for the ${waiting.for.replace('_', ' ')}: ${waiting.code})`)}`;
 }

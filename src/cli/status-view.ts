@@ -12,6 +12,7 @@ export function statusLines(terminal: Terminal, status: Status, nowMs: number, d
     ...fields([
       ['name', terminal.style('bold', status.name)],
       ['state', stateOf(terminal, status)],
+      ['waiting', waitingText(status, nowMs)],
       ['error', status.error === undefined ? undefined : errorText(terminal, status.error)],
       ['type', status.type],
       ['module', moduleText(status)],
@@ -31,6 +32,11 @@ export function statusLines(terminal: Terminal, status: Status, nowMs: number, d
 export function errorText(terminal: Terminal, error: ErrorShape): string {
   const [first = '', ...rest] = errorOfShape(error).describe().split('\n');
   return [terminal.style('red', first), ...rest].join('\n');
+}
+
+/** Since when, and why. */
+function waitingText({ waiting }: Status, nowMs: number): string | undefined {
+  return waiting === undefined ? undefined : `for ${age(waiting.since, nowMs)}: ${waiting.message}`;
 }
 
 function moduleText({ version }: Status): string | undefined {

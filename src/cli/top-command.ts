@@ -8,7 +8,7 @@ import { formatDuration } from './duration.ts';
 import { microseconds, short } from './quantity.ts';
 import type { Expanded, Metrics } from '../api/rest-shapes.ts';
 import { restPath } from './sidecar-client.ts';
-import { styledState } from './state-style.ts';
+import { styledState, waitingText } from './state-style.ts';
 import { table } from './table.ts';
 import { ratesBetween, type Rates, type Sample } from './top-rates.ts';
 import { TopScreen } from './top-screen.ts';
@@ -93,7 +93,7 @@ function topLines({ terminal, client }: Session, rates: readonly Rates[], interv
   const headings = ['NAME', 'STATE', 'IN/S', 'OUT/S', 'FILTERED/S', 'DEAD/S', 'P50', 'P99', 'LAG', 'FUEL/S'];
   const rows = rates.map((one) => [
     one.name,
-    styledState(terminal, one.state),
+    styledState(terminal, one.state) + waitingText(terminal, one.waiting),
     short(one.in_per_s),
     short(one.out_per_s),
     short(one.filtered_per_s),

@@ -10,6 +10,7 @@ export interface Sample {
 export interface Rates {
   readonly name: string;
   readonly state: string;
+  readonly waiting?: NonNullable<Status['waiting']>;
   readonly in_per_s: number;
   readonly out_per_s: number;
   readonly filtered_per_s: number;
@@ -33,6 +34,7 @@ export function ratesBetween(before: Sample, after: Sample): Rates[] {
     return {
       name,
       state: status.connector.state,
+      ...(status.waiting === undefined ? {} : { waiting: status.waiting }),
       in_per_s: perSecond(({ records }) => records.received),
       out_per_s: perSecond(({ records }) => records.output),
       filtered_per_s: perSecond(({ records }) => records.filtered),

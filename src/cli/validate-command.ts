@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { StreamlineError } from '../base/error.ts';
 import { describeModule } from '../catalog/describe-module.ts';
 import { parseSpec } from '../spec/parse-spec.ts';
 import { isBuiltin } from '../spec/spec-name.ts';
+import { placeOf } from '../spec/spec-place.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { CliContext, ExitCode, Session } from './cli-context.ts';
 import { errorOf, shapeOf, usageError } from './command-error.ts';
@@ -70,11 +71,13 @@ async function validateSpec({ terminal }: Session, file: string, modules: string
     return 2;
   }
   const { config } = outcome;
-  const found = await moduleOf(config, modules).catch((thrown: unknown) => {
-    if (!terminal.json) throw thrown;
-    terminal.writeJson({ ok: false, name: config.name, errors: [shapeOf(thrown)] } satisfies SpecReport);
-    return undefined;
-  });
+  const found = await checkedModule(config, modules, file === '-' ? undefined : dirname(file)).catch(
+    (thrown: unknown) => {
+      if (!terminal.json) throw thrown;
+      terminal.writeJson({ ok: false, name: config.name, errors: [shapeOf(thrown)] } satisfies SpecReport);
+      return undefined;
+    },
+  );
   if (found === undefined) return 2;
   const type = config.type ?? found.type;
   const report: SpecReport = {
@@ -91,6 +94,29 @@ async function validateSpec({ terminal }: Session, file: string, modules: string
 interface FoundModule {
   readonly module: { readonly path: string; readonly sha256?: string; readonly checked: boolean };
   readonly type?: string | undefined;
+}
+
+async function checkedModule(
+  config: TransformationConfig,
+  modules: string | undefined,
+  folder: string | undefined,
+): Promise<FoundModule> {
+  if (folder !== undefined) assertSchemaFiles(config, folder);
+  return moduleOf(config, modules);
+}
+
+/** What is in them the registry judges; here they only must be there. */
+function assertSchemaFiles(config: TransformationConfig, folder: string): void {
+  for (const side of ['input', 'output'] as const) {
+    const { schemaFile } = config[side];
+    if (schemaFile === undefined || existsSync(join(folder, schemaFile))) continue;
+    const configPath = `/${side}/schema_file`;
+    throw new StreamlineError('schema.file_unreadable', `there is no schema file ${join(folder, schemaFile)}`, {
+      place: placeOf(config, configPath),
+      configPath,
+      suggestion: 'Put the file beside the spec, or correct schema_file.',
+    });
+  }
 }
 
 async function moduleOf(config: TransformationConfig, directory: string | undefined): Promise<FoundModule> {

@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { latencyBucket, latencyBucketUpperNs, LATENCY_BUCKETS } from '../pipeline/transformation-stats.ts';
-import { BatchRunner } from './batch-runner.ts';
+import type { WorkResult } from '../pipeline/ports.ts';
+import { BatchRunner, needsSchemas, type SchemasNeeded } from './batch-runner.ts';
 import { LatencyTotals } from './guest-stats.ts';
 import { batchOf, fixtureSource, gist, outcomes } from './testing/fixture.ts';
 import { ControlBlock } from './thread/control-block.ts';
+
+function done(step: WorkResult | SchemasNeeded): WorkResult {
+  assert(!needsSchemas(step));
+  return step;
+}
 
 void test('condemned records are answered without being shown to the guest', () => {
   const control = new ControlBlock();
   const runner = new BatchRunner(fixtureSource(), control);
   runner.open();
   const condemned = [{ recordIndex: 1, code: 'guest.timeout', message: 'stuck' } as const];
-  const result = runner.run(7, batchOf(['c', 's', 'c']).buffer, condemned, new SharedArrayBuffer(0));
+  const result = done(runner.run(7, batchOf(['c', 's', 'c']).buffer, condemned, new SharedArrayBuffer(0)));
   assert.deepEqual(gist(result), ['1', 'guest.timeout', '2']);
   assert.equal(outcomes(result)[1]?.message, 'stuck');
   assert.deepEqual([control.batch, control.progress, control.restarts], [7, 3, 0]);

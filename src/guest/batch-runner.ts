@@ -1,18 +1,23 @@
 import { assert } from '../base/assert.ts';
+import { StreamlineError } from '../base/error.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
+import { Misfit } from '../codec/misfit.ts';
+import { SchemaNeeded } from '../codec/schema-needed.ts';
+import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import { BatchReader, packBatch, type Segment } from '../pipeline/packed-batch.ts';
 import { KIND_FAILED, KIND_FILTERED, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
 import type { Condemned, SegmentResult, WorkResult } from '../pipeline/ports.ts';
 import { latencyBucket } from '../pipeline/transformation-stats.ts';
 import { createBuiltin } from './builtin/builtin.ts';
 import { byteView, type ByteView } from './byte-view.ts';
+import type { FormattedRecords } from './formatted-records.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { GuestInstance } from './guest-instance.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import { HostContext } from './host-functions/host-context.ts';
 import { hostImports } from './host-functions/host-imports.ts';
 import { LogBuffer } from './host-functions/log-buffer.ts';
-import { PHASE_INITIALISING, PHASE_RUNNING, type ControlBlock } from './thread/control-block.ts';
+import { PHASE_INITIALISING, PHASE_RUNNING, PHASE_WAITING, type ControlBlock } from './thread/control-block.ts';
 import { TopicTable } from './topic-table.ts';
 
 /** What to run: a builtin has no module. */
@@ -21,12 +26,33 @@ export interface GuestSource {
   readonly module: PreparedModule | undefined;
 }
 
+/** The codecs take memory in each thread: only threads that have use for them load them. */
+export async function loadFormats({ config }: GuestSource): Promise<typeof FormattedRecords | undefined> {
+  if (config.formats === undefined) return undefined;
+  return (await import('./formatted-records.ts')).FormattedRecords;
+}
+
+/** The batch stands still: what it needs, all that is known by now. */
+export interface SchemasNeeded {
+  readonly wishes: readonly SchemaWish[];
+}
+
+export function needsSchemas(step: WorkResult | SchemasNeeded): step is SchemasNeeded {
+  return 'wishes' in step;
+}
+
 class Work implements BatchContext {
   readonly topics = new TopicTable();
   readonly writer = new ResultWriter(new SharedArrayBuffer(0));
   reader: BatchReader;
   input: ByteView;
   #output: ByteView;
+  segments: readonly Segment[] = [];
+  sentences: ReadonlyMap<number, Condemned> = new Map();
+  /** Of the segments that are done. */
+  results: SegmentResult[] = [];
+  /** Of the segment under way. */
+  progress = { startByte: 0, records: 0, filtered: 0, failed: 0, fuelUsed: 0 };
 
   constructor() {
     const empty = new SharedArrayBuffer(0);
@@ -35,11 +61,26 @@ class Work implements BatchContext {
     this.reader = new BatchReader(packBatch([]).buffer);
   }
 
-  begin(batch: SharedArrayBuffer, result: SharedArrayBuffer): void {
+  begin(batch: SharedArrayBuffer, result: SharedArrayBuffer, condemned: readonly Condemned[]): void {
     this.reader = new BatchReader(batch);
+    this.segments = this.reader.segments();
+    this.sentences = new Map(condemned.map((sentence) => [sentence.recordIndex, sentence]));
+    this.results = [];
     if (this.input.bytes.buffer !== batch) this.input = byteView(batch);
     this.writer.reset(result);
     this.topics.reset();
+    this.#beginSegment();
+  }
+
+  #beginSegment(): void {
+    this.progress = { startByte: this.writer.byteLength, records: 0, filtered: 0, failed: 0, fuelUsed: 0 };
+  }
+
+  endSegment(recordCount: number): void {
+    const { startByte, filtered, failed } = this.progress;
+    const outputs = recordCount - filtered - failed;
+    this.results.push({ startByte, endByte: this.writer.byteLength, outputs, filtered, failed });
+    this.#beginSegment();
   }
 
   get output(): ByteView {
@@ -59,9 +100,13 @@ export class BatchRunner {
   readonly #host: HostContext;
   readonly #imports: Record<string, Record<string, unknown>>;
   readonly #work = new Work();
+  /** undefined: records are bytes on both sides, and the guest has them as they are. */
+  readonly #formatted: FormattedRecords | undefined;
+  readonly #current = (): Guest => this.#guest ?? this.#replace();
   #guest: Guest | undefined;
 
-  constructor(source: GuestSource, control: ControlBlock) {
+  /** @param formatted see loadFormats */
+  constructor(source: GuestSource, control: ControlBlock, formatted?: typeof FormattedRecords) {
     const { limits, inputTopic } = source.config;
     this.#source = source;
     this.#control = control;
@@ -69,10 +114,23 @@ export class BatchRunner {
     this.#log.nowMs = performance.now();
     this.#host = new HostContext(inputTopic, this.#log);
     this.#imports = hostImports(this.#host);
+    const { formats } = source.config;
+    assert(formats === undefined || formatted !== undefined, 'formats that were not loaded');
+    if (formats !== undefined && formatted !== undefined) {
+      this.#formatted = new formatted(formats, this.#work.topics, this.#host, limits.outputBytesMax);
+    }
   }
 
-  /** Makes the first guest. Throws StreamlineError guest.init_failed or guest.init_rejected; what it logged stays in `log`. */
+  /**
+   * Makes the first guest, and compiles the schemas known by then. What the guest logged stays in `log`.
+   * Throws StreamlineError guest.init_failed, guest.init_rejected or schema.*.
+   */
   open(): void {
+    try {
+      this.#formatted?.open(performance.now());
+    } catch (thrown) {
+      throw thrown instanceof Misfit ? new StreamlineError(thrown.code, thrown.message) : thrown;
+    }
     this.#guest = this.#create();
   }
 
@@ -85,6 +143,7 @@ export class BatchRunner {
    * Answers every record of the batch with one entry, in order.
    * @param condemned records the guest is not shown: they are answered with the failure given
    * @param result where to write; replaced by a larger buffer when needed
+   * @returns the results, or the schemas it needs to go on: then `supply` them and call `resume`.
    * Throws StreamlineError guest.init_* when a fresh guest could not be made: the transform cannot go on.
    */
   run(
@@ -92,52 +151,81 @@ export class BatchRunner {
     batch: SharedArrayBuffer,
     condemned: readonly Condemned[],
     result: SharedArrayBuffer,
-  ): WorkResult {
+  ): WorkResult | SchemasNeeded {
     const work = this.#work;
-    work.begin(batch, result);
+    work.begin(batch, result, condemned);
     this.#control.beginBatch(batchId);
-    const sentences = new Map(condemned.map((sentence) => [sentence.recordIndex, sentence]));
-    const segments = work.reader.segments().map((segment) => this.#runSegment(segment, sentences));
-    return { buffer: work.writer.buffer, segments, topics: work.topics.names };
+    const wishes = this.#formatted?.wishesOf(work.reader, work.input.bytes, performance.now()) ?? [];
+    return wishes.length > 0 ? this.#wait(wishes) : this.resume();
   }
 
-  #runSegment(segment: Segment, sentences: ReadonlyMap<number, Condemned>): SegmentResult {
+  /** Goes on with the batch that waited for schemas. As `run`. */
+  resume(): WorkResult | SchemasNeeded {
     const work = this.#work;
-    const { reader, writer } = work;
+    this.#control.enterPhase(PHASE_RUNNING);
+    try {
+      while (work.results.length < work.segments.length) this.#runSegment();
+    } catch (thrown) {
+      if (thrown instanceof SchemaNeeded) return this.#wait([thrown.wish]);
+      throw thrown;
+    }
+    return { buffer: work.writer.buffer, segments: work.results, topics: work.topics.names };
+  }
+
+  /** Takes in what was needed, or asked for anew. */
+  supply(answers: readonly (readonly [SchemaWish, SchemaAnswer])[]): void {
+    for (const [wish, answer] of answers) this.#formatted?.supply(wish, answer);
+  }
+
+  /** What is in use and may have changed: to be asked for, without waiting. */
+  staleWishes(): readonly SchemaWish[] {
+    return this.#formatted?.staleWishes() ?? [];
+  }
+
+  #wait(wishes: readonly SchemaWish[]): SchemasNeeded {
+    // The watch over this thread is patient meanwhile: it is not the guest that takes its time.
+    this.#control.enterPhase(PHASE_WAITING);
+    return { wishes };
+  }
+
+  /** The segment under way, from the record it is at. */
+  #runSegment(): void {
+    const work = this.#work;
+    const { reader, writer, sentences } = work;
+    const segment = work.segments[work.results.length];
+    assert(segment !== undefined, 'a segment of the batch');
     const control = this.#control;
     const latencies = control.latencies;
-    const startByte = writer.byteLength;
-    let filtered = 0;
-    let failed = 0;
-    let fuelUsed = 0;
+    const progress = work.progress;
     // One look at the clock a record (75 ns): the end of one is the beginning of the next.
     let beganMs = performance.now();
     const end = segment.firstRecord + segment.recordCount;
-    for (let i = segment.firstRecord; i < end; i += 1) {
+    for (let i = segment.firstRecord + progress.records; i < end; i += 1) {
       control.progressed(i);
       this.#log.nowMs = beganMs;
       const entryAt = writer.byteLength;
       const sentence = sentences.size === 0 ? undefined : sentences.get(i);
       if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
-      else if (!(this.#guest ?? this.#replace()).run(work, reader.recordAt(i), i)) this.#guest = undefined;
+      else if (!this.#runRecord(reader.recordAt(i), i)) this.#guest = undefined;
       const kind = writer.view.getUint8(entryAt + RESULT.kind);
-      fuelUsed += writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
-      if (kind === KIND_FILTERED) filtered += 1;
-      else if (kind === KIND_FAILED) failed += 1;
+      progress.fuelUsed += writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
+      if (kind === KIND_FILTERED) progress.filtered += 1;
+      else if (kind === KIND_FAILED) progress.failed += 1;
+      progress.records += 1;
       const endedMs = performance.now();
       const bucket = latencyBucket((endedMs - beganMs) * 1e6);
       latencies[bucket] = (latencies[bucket] ?? 0) + 1;
       beganMs = endedMs;
     }
     control.progressed(end);
-    control.useFuel(fuelUsed);
-    return {
-      startByte,
-      endByte: writer.byteLength,
-      outputs: segment.recordCount - filtered - failed,
-      filtered,
-      failed,
-    };
+    control.useFuel(progress.fuelUsed);
+    work.endSegment(segment.recordCount);
+  }
+
+  #runRecord(at: number, recordIndex: number): boolean {
+    const formatted = this.#formatted;
+    if (formatted === undefined) return this.#current().run(this.#work, at, recordIndex);
+    return formatted.run(this.#current, this.#work, at, recordIndex);
   }
 
   #replace(): Guest {

@@ -1,3 +1,4 @@
+import type { RecordFormats } from '../codec/record-formats.ts';
 import type { PayloadAbi } from '../spec/transformation-config.ts';
 
 /** What a guest thread needs to know of one transform. Structured-cloneable. */
@@ -12,6 +13,8 @@ export interface GuestConfig {
   readonly tombstones: 'forward' | 'transform' | 'drop';
   /** Output partition: by key, or the input's number. */
   readonly partition: 'key' | 'input';
+  /** undefined: keys and values are bytes on both sides. */
+  readonly formats?: RecordFormats | undefined;
   readonly limits: GuestLimits;
 }
 

@@ -9,6 +9,7 @@ import {
   KIND_FILTERED,
   KIND_OUTPUT,
 } from '../pipeline/packed-results.ts';
+import { BATCH_FULL, batchOutputBytesMax } from './batch-output.ts';
 import { copyBytes } from './byte-view.ts';
 import { GuestBuffers } from './guest-buffers.ts';
 import type { GuestConfig } from './guest-config.ts';
@@ -21,17 +22,6 @@ const FAILED = 0xffffffff;
 const NULL_KEY = 0xffffffff;
 /** Kafka's own limit on a topic name. */
 const TOPIC_BYTES_MAX = 249;
-const MIB = 1024 * 1024;
-/**
- * Of one batch's outputs together (I7): thousands of small records, each answered with the largest output allowed, are more
- * memory than the machine has. What is beyond fails, record by record.
- */
-const BATCH_OUTPUT_BYTES_MAX = 256 * MIB;
-
-const BATCH_FULL =
-  `the outputs of one batch came to ${String(BATCH_OUTPUT_BYTES_MAX / MIB)} MiB before this record: ` +
-  'have the guest write less, or lower limits.poll_records';
-
 type RecordCall = (pointer: number, length: number) => number;
 type OutputCall = (pointer: number, length: number, output: number) => number;
 
@@ -82,7 +72,7 @@ export class GuestInstance implements Guest {
     this.#fuelSet = calls.fuelSet;
     this.#fuelLeft = calls.fuelLeft;
     this.#budget = config.timeoutMs * FUEL_PER_MS;
-    this.#batchOutputBytesMax = Math.max(BATCH_OUTPUT_BYTES_MAX, config.limits.outputBytesMax);
+    this.#batchOutputBytesMax = batchOutputBytesMax(config.limits.outputBytesMax);
     this.#framed = config.payload === 'framed';
     this.#tombstonesToGuest = config.tombstones === 'transform';
     this.#partitionOfInput = config.partition === 'input';

@@ -1,12 +1,13 @@
 import { Worker } from 'node:worker_threads';
 import { assert, unreachable } from '../base/assert.ts';
 import type { StreamlineError } from '../base/error.ts';
+import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, WorkResult } from '../pipeline/ports.ts';
 import type { GuestSource } from './batch-runner.ts';
 import type { LatencyTotals } from './guest-stats.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
-import { ControlBlock, PHASE_INITIALISING } from './thread/control-block.ts';
+import { ControlBlock, PHASE_INITIALISING, PHASE_WAITING } from './thread/control-block.ts';
 import type { ThreadData, ThreadInput } from './thread/input.ts';
 import { unpackError, type ThreadOutput } from './thread/output.ts';
 
@@ -24,6 +25,8 @@ export interface Work {
 export interface SlotEvents {
   ready(slot: GuestSlot): void;
   done(slot: GuestSlot, work: Work, result: WorkResult): void;
+  /** Schemas the thread needs: to be answered with `supply`. */
+  wishes(slot: GuestSlot, wishes: readonly SchemaWish[]): void;
   log(log: GuestLog): void;
   /** The guest cannot go on, in this thread or in any. */
   failed(slot: GuestSlot, error: StreamlineError): void;
@@ -41,6 +44,8 @@ const OUTSTANDING_MAX = 2;
  * needs are about 8 MB; the stack is what a guest's recursion gets.
  */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 8, stackSizeMb: 4 };
+/** Of one that also compiles schemas, whose records become JavaScript values on their way. */
+const FORMATS_HEAP_MB = 512;
 
 /** .ts from the sources, .js from the build: the name is not rewritten there. */
 const THREAD_URL = new URL(`./thread/guest-thread${import.meta.url.slice(-3)}`, import.meta.url);
@@ -81,7 +86,10 @@ export class GuestSlot {
       stdin: false,
       stdout: true,
       stderr: true,
-      resourceLimits: RESOURCE_LIMITS,
+      resourceLimits:
+        source.config.formats === undefined
+          ? RESOURCE_LIMITS
+          : { ...RESOURCE_LIMITS, maxOldGenerationSizeMb: FORMATS_HEAP_MB },
     });
     let reason = 'it ended by itself';
     this.#worker.stdout.resume();
@@ -136,11 +144,16 @@ export class GuestSlot {
     this.#say({ kind: 'batch', id, batch: work.batch.buffer, condemned: work.condemned, result });
   }
 
+  /** Gives the thread what it asked for; one that is gone does not mind. */
+  supply(answers: readonly (readonly [SchemaWish, SchemaAnswer])[]): void {
+    this.#say({ kind: 'schemas', answers });
+  }
+
   /** How long the thread has stood still over all looks, ms, of which `elapsedMs` passed since the last one. */
   standingStill(elapsedMs: number): number {
     const { batch, progress, phase } = this.#control;
     const seen = this.#standpoint;
-    const idle = this.state === 'ready' && this.#outstanding.length === 0;
+    const idle = phase === PHASE_WAITING || (this.state === 'ready' && this.#outstanding.length === 0);
     if (idle || batch !== seen.batch || progress !== seen.progress || phase !== seen.phase) this.#standingMs = 0;
     else this.#standingMs += elapsedMs;
     this.#standpoint.batch = batch;
@@ -192,11 +205,16 @@ export class GuestSlot {
   }
 
   #receive(output: ThreadOutput): void {
-    if (output.log.lines.length > 0 || output.log.dropped > 0) this.#events.log(output.log);
+    if (output.kind !== 'wishes' && (output.log.lines.length > 0 || output.log.dropped > 0)) {
+      this.#events.log(output.log);
+    }
     switch (output.kind) {
       case 'ready':
         this.state = 'ready';
         this.#events.ready(this);
+        break;
+      case 'wishes':
+        this.#events.wishes(this, output.wishes);
         break;
       case 'refused':
       case 'failed':

@@ -1,7 +1,9 @@
 import { StreamlineError } from '../base/error.ts';
+import { Serial } from '../base/serial.ts';
+import { fetchSchemas, type SchemaSource } from '../codec/schema.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
-import { BatchRunner, type GuestSource } from './batch-runner.ts';
+import { BatchRunner, loadFormats, needsSchemas, type GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import { LatencyTotals, type GuestStats } from './guest-stats.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
@@ -17,6 +19,9 @@ export class InThreadExecutor implements Executor {
   readonly #onLog: (log: GuestLog) => void;
   readonly #control = new ControlBlock();
   readonly #buffers: BufferPool;
+  readonly #schemas: SchemaSource | undefined;
+  /** A batch that waits for a schema is not overtaken. */
+  readonly #serial = new Serial();
   readonly #latencies = new LatencyTotals();
   readonly #latenciesSeen = new Uint32Array(this.#control.latencies.length);
   #runner: BatchRunner | undefined;
@@ -24,16 +29,21 @@ export class InThreadExecutor implements Executor {
   #batches = 0;
   #logLinesDropped = 0;
 
-  constructor(source: GuestSource, onLog: (log: GuestLog) => void, resultBytesInitial = RESULT_BYTES_INITIAL) {
+  constructor(
+    source: GuestSource,
+    onLog: (log: GuestLog) => void,
+    resultBytesInitial = RESULT_BYTES_INITIAL,
+    schemas?: SchemaSource,
+  ) {
+    this.#schemas = schemas;
     this.#source = source;
     this.#onLog = onLog;
     this.#buffers = new BufferPool(resultBytesInitial);
   }
 
   /** Makes the guest. Rejects with guest.init_failed or guest.init_rejected. */
-  // eslint-disable-next-line @typescript-eslint/require-await -- a rejection, not a throw
   async start(): Promise<void> {
-    const runner = new BatchRunner(this.#source, this.#control);
+    const runner = new BatchRunner(this.#source, this.#control, await loadFormats(this.#source));
     try {
       runner.open();
       this.#runner = runner;
@@ -43,7 +53,7 @@ export class InThreadExecutor implements Executor {
   }
 
   execute(batch: PackedBatch, condemned: readonly Condemned[] = []): Promise<WorkResult> {
-    return Promise.resolve().then(() => this.#execute(batch, condemned));
+    return this.#serial.run(() => this.#execute(batch, condemned));
   }
 
   release(result: WorkResult): void {
@@ -68,13 +78,20 @@ export class InThreadExecutor implements Executor {
     };
   }
 
-  #execute(batch: PackedBatch, condemned: readonly Condemned[]): WorkResult {
+  async #execute(batch: PackedBatch, condemned: readonly Condemned[]): Promise<WorkResult> {
     if (this.#failure !== undefined) throw this.#failure;
     const runner = this.#runner;
     if (runner === undefined) throw new StreamlineError('guest.closed', 'the executor is closed');
     this.#batches += 1;
     try {
-      return runner.run(this.#batches, batch.buffer, condemned, this.#buffers.take());
+      let step = runner.run(this.#batches, batch.buffer, condemned, this.#buffers.take());
+      while (needsSchemas(step)) {
+        runner.supply(await fetchSchemas(this.#schemas, step.wishes));
+        step = runner.resume();
+      }
+      const stale = runner.staleWishes();
+      if (stale.length > 0) void fetchSchemas(this.#schemas, stale).then((answers) => runner.supply(answers));
+      return step;
     } catch (thrown) {
       if (thrown instanceof StreamlineError) this.#failure = thrown;
       throw thrown;

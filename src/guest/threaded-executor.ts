@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
-import { StreamlineError } from '../base/error.ts';
+import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import { fetchSchemas, type SchemaSource, type SchemaWish } from '../codec/schema.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
 import type { GuestSource } from './batch-runner.ts';
@@ -50,6 +51,7 @@ export class ThreadedExecutor implements Executor {
   readonly #clock: Clock;
   readonly #onLog: (log: GuestLog) => void;
   readonly #buffers: BufferPool;
+  readonly #schemas: SchemaSource | undefined;
   readonly #events: SlotEvents;
   /** In the order they were started; the first with room is used, so that the last ones fall idle. */
   #slots: GuestSlot[] = [];
@@ -69,14 +71,19 @@ export class ThreadedExecutor implements Executor {
   /** Of threads that are gone. */
   #fuelUsed = 0;
 
-  /** @param buffers results are written to; versions of one transform share them, as one let go is slow to be collected */
+  /**
+   * @param buffers results are written to; versions of one transform share them, as one let go is slow to be collected
+   * @param schemas for formats that need them
+   */
   constructor(
     source: GuestSource,
     limits: PoolLimits,
     clock: Clock,
     onLog: (log: GuestLog) => void,
     buffers = new BufferPool(RESULT_BYTES_INITIAL),
+    schemas?: SchemaSource,
   ) {
+    this.#schemas = schemas;
     this.#source = source;
     this.#limits = limits;
     this.#clock = clock;
@@ -87,6 +94,7 @@ export class ThreadedExecutor implements Executor {
     this.#events = {
       ready: (slot) => this.#ready(slot),
       done: (slot, work, result) => this.#done(slot, work, result),
+      wishes: (slot, wishes) => void this.#fetch(slot, wishes),
       log: (log) => this.#log(log),
       failed: (_slot, error) => this.#fail(error),
       died: (slot, reason) => this.#died(slot, reason),
@@ -193,6 +201,15 @@ export class ThreadedExecutor implements Executor {
     this.#dispatch();
   }
 
+  /** One thread waits, the others go on; a registry that does not answer holds up only those that need it. */
+  async #fetch(slot: GuestSlot, wishes: readonly SchemaWish[]): Promise<void> {
+    try {
+      slot.supply(await fetchSchemas(this.#schemas, wishes));
+    } catch (thrown) {
+      this.#fail(toStreamlineError(thrown));
+    }
+  }
+
   #log(log: GuestLog): void {
     this.#logLinesDropped += log.dropped;
     this.#onLog(log);
@@ -271,6 +288,7 @@ export class ThreadedExecutor implements Executor {
   #fail(error: StreamlineError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#schemas?.close();
     this.#cancelWatch?.();
     this.#cancelReclaim?.();
     const works = this.#queue;

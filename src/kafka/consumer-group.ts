@@ -34,12 +34,27 @@ interface ClientGroup {
   readonly members: readonly ClientMember[];
 }
 
+type Done<T> = (error: ClientError | null | undefined, value: T) => void;
+
 export interface DescribeRequests {
-  describeGroups(
-    groups: readonly string[],
+  listGroups(
     options: { timeout: number },
-    done: (error: ClientError | null | undefined, value: { groups: ClientGroup[] }) => void,
+    done: Done<{ groups: readonly { groupId: string }[]; errors?: readonly ClientError[] }>,
   ): void;
+  listConsumerGroupOffsets(
+    groups: readonly { groupId: string; partitions: readonly ClientTopicPartition[] | null }[],
+    options: { timeout: number },
+    done: Done<{ error?: ClientError; partitions: PartitionAnswer[] }[]>,
+  ): void;
+  describeGroups(groups: readonly string[], options: { timeout: number }, done: Done<{ groups: ClientGroup[] }>): void;
+}
+
+export interface PartitionAnswer {
+  readonly topic: string;
+  readonly partition: number;
+  /** Below 0: none. */
+  readonly offset: number;
+  readonly error?: ClientError;
 }
 
 /** In the order of librdkafka's rd_kafka_consumer_group_state_t. */
@@ -56,6 +71,7 @@ export async function describeGroup(
   clock: Clock,
 ): Promise<ConsumerGroup> {
   return untilSettled(clock, timeoutMs, async () => {
+    if (!(await canBeDescribed(requests, groupId, timeoutMs))) return { state: 'Dead', members: [] };
     const { groups } = await promised<{ groups: ClientGroup[] }>((done) =>
       requests.describeGroups([groupId], { timeout: timeoutMs }, done),
     );
@@ -66,6 +82,29 @@ export async function describeGroup(
     if (code !== 0) throw group.error;
     return { state: STATES[group.state] ?? 'Unknown', members: group.members.map((member) => memberOf(member, topic)) };
   });
+}
+
+/**
+ * The client (1.10.1) ends the process when the description it gets is an error: it makes a text of an assignor that is not there. So what
+ * would be one is asked for first, by requests whose errors are told: a coordinator that is not ready, no right to look, no such group.
+ */
+async function canBeDescribed(requests: DescribeRequests, groupId: string, timeoutMs: number): Promise<boolean> {
+  const [offsets] = await promised<{ error?: ClientError }[]>((done) =>
+    requests.listConsumerGroupOffsets([{ groupId, partitions: null }], { timeout: timeoutMs }, done),
+  );
+  const code = offsets?.error === undefined ? 0 : codeOf(offsets.error);
+  if (code === GROUP_ID_NOT_FOUND) return false;
+  // oxlint-disable-next-line only-throw-error -- as below
+  if (code !== 0) throw offsets?.error;
+  const { groups, errors } = await promised<{
+    groups: readonly { groupId: string }[];
+    errors?: readonly ClientError[];
+  }>((done) => requests.listGroups({ timeout: timeoutMs }, done));
+  if (groups.some((group) => group.groupId === groupId)) return true;
+  const [error] = errors ?? [];
+  // oxlint-disable-next-line only-throw-error -- as below
+  if (error !== undefined) throw error;
+  return false;
 }
 
 function memberOf(member: ClientMember, topic: string): GroupMember {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ClientError } from './client.ts';
 import { SimClock } from '../pipeline/sim/sim-clock.ts';
 import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
 import { RD } from './client.ts';
@@ -35,8 +36,14 @@ class FakeCluster {
     withConsumer: (_group, _topic, work) => work(this.consumer),
   });
 
+  /** What the coordinator would say instead of describing: the client would end the process. */
+  refusal: ClientError | undefined;
+  isListed = true;
+
   readonly requests: GroupRequests = {
+    listGroups: (_options, done) => done(null, { groups: this.isListed ? [{ groupId: 'g' }] : [] }),
     describeGroups: (_groups, _options, done) => {
+      assert.ok(this.refusal === undefined && this.isListed, 'a description that would be an error');
       if (this.unsettled-- > 0) done(null, { groups: [{ ...this.#moving(), state: 0, members: [] }] });
       else done(null, { groups: [{ state: this.members.length > 0 ? 3 : EMPTY, members: this.members }] });
     },
@@ -49,6 +56,10 @@ class FakeCluster {
         })),
       ),
     listConsumerGroupOffsets: ([group], _options, done) => {
+      if (this.refusal !== undefined) {
+        done(null, [{ error: this.refusal, partitions: [] }]);
+        return;
+      }
       const all = [...this.offsets.keys()].map((key): Asked => {
         const [name = '', partition] = key.split('/');
         return { topic: name, partition: Number(partition) };
@@ -216,4 +227,14 @@ test('a cluster without a controller: offsets are read and moved, groups not des
     await cluster.stop();
   }
   await assert.rejects(admin.groupOffsets('g', topic, [0]), { code: 'broker.client' });
+});
+void test('a group is described only when its description is no error: the client would end the process', async () => {
+  const cluster = new FakeCluster();
+  cluster.refusal = { message: 'Broker: Group authorization failed', code: 30 };
+  await assert.rejects(cluster.groups.describe('g', topic));
+  cluster.refusal = { message: 'Broker: The group id does not exist', code: 69 };
+  assert.deepEqual(await cluster.groups.describe('g', topic), { state: 'Dead', members: [] });
+  cluster.refusal = undefined;
+  cluster.isListed = false;
+  assert.deepEqual(await cluster.groups.describe('g', topic), { state: 'Dead', members: [] });
 });

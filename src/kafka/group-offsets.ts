@@ -3,7 +3,13 @@ import { StreamlineError } from '../base/error.ts';
 import type { StartOffset, TopicName } from '../spec/transformation-config.ts';
 import { clientErrorOf, codeOf, toBrokerError } from './client-error.ts';
 import { RdKafka, promised, type ClientError, type ClientTopicPartition } from './client.ts';
-import { describeGroup, membersError, type ConsumerGroup, type DescribeRequests } from './consumer-group.ts';
+import {
+  describeGroup,
+  membersError,
+  type ConsumerGroup,
+  type DescribeRequests,
+  type PartitionAnswer,
+} from './consumer-group.ts';
 import type { Logger } from './log.ts';
 import {
   targetFault,
@@ -16,25 +22,12 @@ import { committedOffsets, offsetsAt, startOffset, untilSettled, type OffsetClie
 
 type Done<T> = (error: ClientError | null | undefined, value: T) => void;
 
-export interface PartitionAnswer {
-  readonly topic: string;
-  readonly partition: number;
-  /** Below 0: none. */
-  readonly offset: number;
-  readonly error?: ClientError;
-}
-
 /** What of the admin client is asked here. */
 export interface GroupRequests extends DescribeRequests {
   listOffsets(
     partitions: readonly (ClientTopicPartition & { offset: unknown })[],
     options: { timeout: number },
     done: Done<PartitionAnswer[]>,
-  ): void;
-  listConsumerGroupOffsets(
-    groups: readonly { groupId: string; partitions: readonly ClientTopicPartition[] | null }[],
-    options: { timeout: number },
-    done: Done<{ error?: ClientError; partitions: PartitionAnswer[] }[]>,
   ): void;
   deleteGroups(
     groups: readonly string[],

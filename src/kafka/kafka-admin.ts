@@ -6,8 +6,8 @@ import { adminConfig, bootstrapOf, consumerConfig, redactor, type ClientIdentity
 import { codeOf, toBrokerError } from './client-error.ts';
 import { RD, RdKafka, promised, type ClientError } from './client.ts';
 import { connectClient, forgetClient, makeClient, type Connecting } from './connection.ts';
-import type { ConsumerGroup } from './consumer-group.ts';
-import { GroupOffsets, type GroupRequests, type PartitionAnswer } from './group-offsets.ts';
+import type { ConsumerGroup, PartitionAnswer } from './consumer-group.ts';
+import { GroupOffsets, type GroupRequests } from './group-offsets.ts';
 import { ClientLog, type Logger } from './log.ts';
 import type { GroupPartition, OffsetTarget } from './offset-target.ts';
 import { pinStartOffsets, type OffsetClient } from './start-offset.ts';

@@ -62,6 +62,12 @@ export const METRICS = {
     'When the group last committed, seconds since the epoch.',
   ),
   restarts: transform('restarts_total', 'counter', 'Restarts of the transform after trouble with the cluster.'),
+  waiting: transform(
+    'waiting',
+    'gauge',
+    '1 while records wait for what cannot be asked: schema_registry. The transform is RUNNING, and nothing is lost.',
+    'for',
+  ),
   versionRefused: transform(
     'version_refused',
     'gauge',

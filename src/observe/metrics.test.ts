@@ -22,6 +22,7 @@ function reading(): TransformReading {
     lastCommitMs: 1_700_000_000_000,
     restarts: 0,
     candidate: { stage: 'REFUSED' },
+    waiting: { sinceMs: 1 },
   };
 }
 
@@ -42,6 +43,7 @@ test('I2 shows: a record that is nowhere is counted as unaccounted', async () =>
   assert.match(text, /streamline_transform_records_total\{transform="mask-pii",outcome="dead_lettered"\} 5\n/);
   assert.match(text, /streamline_transform_errors_total\{transform="mask-pii",code="guest.trap"\} 5\n/);
   assert.match(text, /streamline_transform_version_refused\{transform="mask-pii"\} 1\n/);
+  assert.match(text, /streamline_transform_waiting\{transform="mask-pii",for="schema_registry"\} 1\n/);
   assert.match(text, /streamline_transform_lag_records\{transform="mask-pii",partition="3"\} 42\n/);
 });
 

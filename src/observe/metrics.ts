@@ -21,6 +21,8 @@ export interface TransformReading {
   readonly lastCommitMs: number | undefined;
   readonly restarts: number;
   readonly candidate: { readonly stage: string } | undefined;
+  /** Records wait for the schema registry. */
+  readonly waiting: object | undefined;
 }
 
 export interface MetricSource {
@@ -115,6 +117,7 @@ function addRuntimeMetrics(each: Each): void {
   each(METRICS.stuckThreads, (transform, set) => set({}, transform.stuckThreads));
   each(METRICS.logLinesDropped, ({ totals }, set) => set({}, totals.logLinesDropped));
   each(METRICS.versionRefused, ({ candidate }, set) => set({}, candidate?.stage === 'REFUSED' ? 1 : 0));
+  each(METRICS.waiting, ({ waiting }, set) => set({ for: 'schema_registry' }, waiting === undefined ? 0 : 1));
   each(METRICS.restarts, (transform, set) => set({}, transform.restarts));
 }
 

@@ -60,6 +60,15 @@ void test('a record too large to produce failed at its output, not in the guest'
   assert.equal(texts(letter(original(), 'none', tooLarge))['__connect.errors.stage'], 'TASK_PUT');
 });
 
+void test("what a format refuses is told as Connect's converters tell it", () => {
+  const stage = (code: RecordFailure['code'], message: string): string | undefined =>
+    texts(letter(original(), 'none', { code, message, fuelUsed: 0 }))['__connect.errors.stage'];
+  assert.equal(stage('record.not_framed', 'input key: it is too short'), 'KEY_CONVERTER');
+  assert.equal(stage('schema.unknown_id', 'input value: there is no schema 7'), 'VALUE_CONVERTER');
+  assert.equal(stage('record.schema_mismatch', 'output value: $.key: expected an int'), 'VALUE_CONVERTER');
+  assert.equal(stage('guest.failed', 'input key: '), 'TRANSFORMATION');
+});
+
 void test('null key and value stay null', () => {
   for (const truncation of ['none', 'half', 'small'] as const) {
     const given = letter(original({ key: null, value: null }), truncation);

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/error-code.ts';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { Assignment } from './assignment.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
@@ -123,6 +124,16 @@ function keptValueBytes(truncation: Truncation, recordBytesMax: number): number 
 }
 
 /** Connect's stage names: what the operator's tooling already knows. */
-function stageOf(failure: RecordFailure): string {
-  return failure.code === 'record.too_large' || failure.code === 'record.rejected' ? 'TASK_PUT' : 'TRANSFORMATION';
+function stageOf({ code, message }: RecordFailure): string {
+  if (code === 'record.too_large' || code === 'record.rejected') return 'TASK_PUT';
+  if (!code.startsWith('schema.') && !FORMAT_CODES.has(code)) return 'TRANSFORMATION';
+  // Both sides' formats are converters there; the message begins with the side and the part.
+  return /^(?:in|out)put key: /.test(message) ? 'KEY_CONVERTER' : 'VALUE_CONVERTER';
 }
+
+const FORMAT_CODES: ReadonlySet<ErrorCode> = new Set([
+  'record.not_framed',
+  'record.malformed',
+  'record.not_json',
+  'record.schema_mismatch',
+]);

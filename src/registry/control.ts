@@ -7,9 +7,10 @@ import type { OffsetTarget } from '../kafka/offset-target.ts';
 import type { LogLevel } from '../observe/log-level.ts';
 import type { LogLine, LogQuery } from '../observe/log-tail.ts';
 import type { TransformState } from './transform-snapshot.ts';
+import type { SchemaPlan as PlannedSchema } from './schema-refusals.ts';
 
 export { LOG_LEVELS } from '../observe/log-level.ts';
-export type { LogLevel, LogLine, LogQuery, ModuleView, OffsetTarget };
+export type { LogLevel, LogLine, LogQuery, ModuleView, OffsetTarget, PlannedSchema };
 
 /*
  * Everything that can be asked of a sidecar and done to it while it runs: what the REST API calls. Every method that cannot do what it was
@@ -46,6 +47,14 @@ export interface CandidateView {
   readonly canary: { readonly done: number; readonly of: number } | undefined;
 }
 
+/** What records wait for: read, not given up, and done when it is there. */
+export interface WaitingView {
+  readonly for: 'schema_registry';
+  readonly sinceMs: number;
+  /** Why, the last time it was tried. */
+  readonly error: StreamlineError;
+}
+
 export interface TransformStatus {
   readonly name: string;
   /** PAUSED and STOPPED as asked for, else what it is in. STOPPED with error transform.disabled: the feature is off. */
@@ -58,6 +67,8 @@ export interface TransformStatus {
   readonly partitions: readonly number[];
   /** Why it is FAILED or RESTARTING. */
   readonly error: StreamlineError | undefined;
+  /** It is RUNNING, and gets no further meanwhile. */
+  readonly waiting: WaitingView | undefined;
   /** What serves, or served last; undefined before the first. */
   readonly version: VersionView | undefined;
   readonly candidate: CandidateView | undefined;
@@ -177,6 +188,8 @@ export interface DeployPlan {
     readonly start: string;
   };
   readonly topics: readonly PlannedTopic[];
+  /** That can be named before there are records, as far as the registry answered. */
+  readonly schemas: readonly PlannedSchema[];
   /** Whether, and how, order or guests' state is affected, in sentences. */
   readonly effects: readonly string[];
   /** Why it would be refused. */

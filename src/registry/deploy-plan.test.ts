@@ -25,6 +25,8 @@ const parts = (more: Partial<PlanParts> = {}): PlanParts => ({
   before: undefined,
   module: undefined,
   moduleBefore: undefined,
+  schemas: [],
+  isSchemaFileChanged: false,
   topicsCreated: true,
   cluster,
   errors: [],
@@ -78,6 +80,47 @@ test('fields are named as the spec writes them, with what they were and will be'
     { field: 'errors.max_retries', before: 0, after: 3 },
   ]);
   assert.match(effects.join(' '), /group notices nothing.*order is kept.*remember between records is lost/);
+});
+
+test('fields of formats are named as the spec writes them', () => {
+  const before = spec('a', 'input: { format: avro, subject: s }\n');
+  const after = spec('a', 'input: { format: avro, subject: t, version: 3 }\noutput: { key_format: json }\n');
+  assert.deepEqual(planOf(parts({ before, config: after })).changes, [
+    { field: 'input.subject', before: 's', after: 't' },
+    { field: 'input.version', before: 'latest', after: 3 },
+    { field: 'output.key_format', before: 'bytes', after: 'json' },
+  ]);
+  const fresh = planOf(parts({ before: spec('a'), config: before })).changes;
+  assert.deepEqual(
+    fresh.map(({ field, before: was }) => [field, was]),
+    [
+      ['input.format', 'bytes'],
+      ['input.subject', null],
+      ['input.version', null],
+    ],
+  );
+});
+
+test('a schema that would be registered, and another format of the output, are told', () => {
+  const schema = { part: 'value', version: 'file', id: undefined, type: 'AVRO', compatible: true } as const;
+  const schemas = [{ ...schema, subject: 's', registers: true, level: 'FULL', messages: [] }];
+  assert.match(planOf(parts({ schemas })).effects.join(' '), /is registered under subject s/);
+  assert.doesNotMatch(planOf(parts({ schemas: [{ ...schemas[0]!, registers: false }] })).effects.join(' '), /subject/);
+  const effects = (extra: string, was = ''): string =>
+    planOf(parts({ before: spec('a', was), config: spec('a', extra) })).effects.join(' ');
+  const avro = 'config: { schema_registry_subject: s }\n';
+  assert.match(effects(avro), /values are written as Avro of subject s: consumers must read both/);
+  assert.doesNotMatch(effects(avro), /keys/);
+  assert.match(effects('output: { key_format: json }\n'), /keys are written as JSON:/);
+  assert.match(effects('output: { format: avro, subject: t }\n', avro), /as Avro of subject t/);
+  assert.doesNotMatch(effects('timeout_ms: 20\n'), /written as/);
+});
+
+test('a schema file that says something else is a change', () => {
+  const before = spec('a');
+  const plan = planOf(parts({ before, config: before, isSchemaFileChanged: true }));
+  assert.deepEqual([plan.action, plan.changes], ['in_place', []]);
+  assert.match(plan.effects.join(' '), /The schema file is another/);
 });
 
 test('a change of the group says what becomes of offsets and order', () => {

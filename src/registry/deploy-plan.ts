@@ -17,6 +17,9 @@ export interface PlanParts {
   readonly before: TransformationConfig | undefined;
   readonly module: ModuleSummary | undefined;
   readonly moduleBefore: string | undefined;
+  readonly schemas: DeployPlan['schemas'];
+  /** The schema files that both specs name say something else by now. */
+  readonly isSchemaFileChanged: boolean;
   /** topics.create */
   readonly topicsCreated: boolean;
   /** undefined: the cluster did not answer. */
@@ -35,16 +38,20 @@ export function planOf(parts: PlanParts): DeployPlan {
     module: module === undefined ? undefined : { ...module, before: moduleBefore },
     group: groupPlan(config, cluster),
     topics: topicPlans(parts),
-    effects: effectsOf(action, before, config),
+    schemas: parts.schemas,
+    effects: [...effectsOf(action, before, config), ...schemaEffects(parts)],
     errors,
   };
 }
 
-function actionOf({ config, before, module, moduleBefore }: PlanParts, changed: boolean): DeployPlan['action'] {
+function actionOf(
+  { config, before, module, moduleBefore, isSchemaFileChanged }: PlanParts,
+  changed: boolean,
+): DeployPlan['action'] {
   if (before === undefined) return 'create';
   if (groupChanges(before, config).length > 0) return 'restart';
   const otherModule = module !== undefined && module.sha256 !== moduleBefore;
-  return changed || otherModule ? 'in_place' : 'unchanged';
+  return changed || otherModule || isSchemaFileChanged ? 'in_place' : 'unchanged';
 }
 
 function groupPlan(config: TransformationConfig, cluster: Survey | undefined): DeployPlan['group'] {
@@ -95,8 +102,14 @@ const NOT_FIELDS = new Set(['source', 'sha256', 'name']);
 /** Fields that differ, as the spec writes them: `input.group_id`, `stages.0.wasm_module`. */
 function changedFields(before: TransformationConfig, after: TransformationConfig): DeployPlan['changes'] {
   const changes: { field: string; before: unknown; after: unknown }[] = [];
-  compare(before, after, '', changes);
+  compare(asWritten(before), asWritten(after), '', changes);
   return changes;
+}
+
+/** The reader schema's subject and version stand beside the format. */
+function asWritten(config: TransformationConfig): unknown {
+  const { reader, ...input } = config.input;
+  return { ...config, input: { ...input, subject: reader?.subject, version: reader?.version } };
 }
 
 type Changes = { field: string; before: unknown; after: unknown }[];
@@ -178,6 +191,29 @@ function groupEffects(before: TransformationConfig | undefined, after: Transform
   }
   return effects;
 }
+
+/** What becomes of the registry, and of who reads the output. */
+function schemaEffects({ before, config, schemas, isSchemaFileChanged }: PlanParts): string[] {
+  const effects = schemas
+    .filter(({ registers }) => registers)
+    .map(({ subject }) => `The schema of schema_file is registered under subject ${subject} when it starts.`);
+  if (before === undefined) return effects;
+  const parts = [
+    ['values', before.output.format, config.output.format, before.output.subject, config.output.subject],
+    ['keys', before.output.keyFormat, config.output.keyFormat, before.output.keySubject, config.output.keySubject],
+  ] as const;
+  for (const [part, formatBefore, format, subjectBefore, subject] of parts) {
+    if (formatBefore === format && subjectBefore === subject) continue;
+    const how = `${FORMAT_NAMES[format]}${subject === undefined ? '' : ` of subject ${subject}`}`;
+    effects.push(
+      `From the switch on ${part} are written as ${how}: consumers must read both, what was written before stays.`,
+    );
+  }
+  if (isSchemaFileChanged) effects.push('The schema file is another: from the switch on its schema is used.');
+  return effects;
+}
+
+const FORMAT_NAMES = { bytes: 'bytes', json: 'JSON', avro: 'Avro' } as const;
 
 function outputEffects(before: TransformationConfig | undefined, after: TransformationConfig): string[] {
   if (before === undefined || before.outputTopic === after.outputTopic) return [];

@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { moduleFiles } from '../catalog/module-files.ts';
 import { isSpecFile, SPEC_FILES_MAX } from '../spec/spec-directory.ts';
+import { schemaFiles } from './schema-files.ts';
 
 /*
  * What a directory looks like without reading a file in it: two looks that differ mean that something changed. For where the file
@@ -17,6 +18,7 @@ export async function identityOf(directory: string): Promise<string> {
   return facts?.isDirectory() === true ? [facts.dev, facts.ino, facts.birthtimeMs].join(' ') : 'none';
 }
 
+/** Of specs, and of the schema files that they may name. */
 export async function specsSignature(directory: string): Promise<string> {
   const names = await readdir(directory).catch(() => undefined);
   if (names === undefined) return 'none';
@@ -25,6 +27,7 @@ export async function specsSignature(directory: string): Promise<string> {
     const facts = await stat(join(directory, name)).catch(() => undefined);
     hash.update(`${name}\0${facts === undefined ? '' : factsOf(facts)}\n`);
   }
+  for await (const { path, stats } of schemaFiles(directory)) hash.update(`${path}\0${factsOf(stats)}\n`);
   return hash.digest('hex');
 }
 

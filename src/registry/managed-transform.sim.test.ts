@@ -10,6 +10,7 @@ import type { TargetState } from './control.ts';
 import { ManagedTransform } from './managed-transform.ts';
 import { FakeFactory, spec } from './testing/fake-factory.ts';
 import type { GuestEngine, KafkaEdge } from './transform-factory.ts';
+import type { VersionFiles } from './version-change.ts';
 
 /*
  * One transform under everything that can be wanted of it and can happen to it, in any order and at any time: what was wished last is
@@ -45,11 +46,12 @@ class Parts extends FakeFactory {
     return super.topics(config);
   }
 
-  override async guest(config: TransformationConfig, known?: PreparedModule): Promise<GuestEngine> {
-    const sha256 = known?.facts.sha256 ?? this.files.get(config.name) ?? '';
+  override async guest(config: TransformationConfig, known?: VersionFiles): Promise<GuestEngine> {
+    const sha256 = known?.module?.facts.sha256 ?? this.files.get(config.name) ?? '';
     await this.#while();
     if (sha256.startsWith('bad')) throw new StreamlineError('module.invalid', `${sha256} is no good`);
-    const engine = await super.guest(config, { facts: { sha256 } } as PreparedModule);
+    const module = { facts: { sha256 } } as PreparedModule;
+    const engine = await super.guest(config, { module, schemas: undefined });
     this.made += 1;
     let isOpen = true;
     const close = async (): Promise<void> => {
@@ -146,7 +148,7 @@ class World {
       stallTimeoutMs: 0,
       log: quiet,
       enabled: true,
-      moduleSha256: module,
+      digests: { moduleSha256: module, schemasSha256: undefined },
     });
     this.#does('start', this.transform.start());
   }
@@ -167,7 +169,10 @@ class World {
   wish(config: TransformationConfig, module: string): void {
     this.#config = config;
     this.parts.files.set('a', module);
-    this.#does(`update(${SPECS.indexOf(config)}, ${module})`, this.transform.update(config, module));
+    this.#does(
+      `update(${SPECS.indexOf(config)}, ${module})`,
+      this.transform.update(config, { moduleSha256: module, schemasSha256: undefined }),
+    );
   }
 
   target(target: TargetState): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StreamlineError } from '../base/error.ts';
+import { statusOf } from './status-view.ts';
 import { close, reconciled, setUp, spec, states, until } from './testing/fake-factory.ts';
 
 const away = (): StreamlineError => new StreamlineError('broker.unreachable', 'no broker');
@@ -92,6 +93,43 @@ test('a stop ends a start that hangs in the cluster, and a failure in the midst 
   await work;
   for (let i = 0; i < 300; i += 1) await clock.step();
   assert.deepEqual([states(registry), factory.events], [{ a: 'STOPPED' }, ['a left', 'a guest closed']]);
+});
+
+test('while the schema registry is away a start is tried again, and the state says why', async () => {
+  const { registry, factory, clock } = setUp();
+  factory.guestFailures.set('a', new StreamlineError('registry.unreachable', 'no registry'));
+  await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
+  await until(clock, () => (registry.snapshots()[0]?.restarts ?? 0) >= 2);
+  await until(clock, () => states(registry)['a'] === 'RESTARTING');
+  assert.equal(registry.snapshots()[0]?.error?.code, 'registry.unreachable');
+  factory.guestFailures.delete('a');
+  await until(clock, () => states(registry)['a'] === 'RUNNING');
+  await close(registry, clock);
+});
+
+test('without a schema registry, or with a schema that it does not have, a start fails for good', async () => {
+  for (const code of ['registry.not_configured', 'schema.missing', 'schema.file_unreadable'] as const) {
+    const { registry, factory, clock } = setUp();
+    factory.guestFailures.set('a', new StreamlineError(code, 'no'));
+    await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
+    for (let i = 0; i < 300; i += 1) await clock.step();
+    assert.deepEqual([states(registry), registry.snapshots()[0]?.restarts], [{ a: 'FAILED' }, 0], code);
+    await close(registry, clock);
+  }
+});
+
+test('records that wait for the schema registry are shown, and the transform is RUNNING', async () => {
+  const { registry, factory, clock } = setUp();
+  await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
+  assert.equal(registry.snapshots()[0]?.waiting, undefined);
+  const error = new StreamlineError('registry.unreachable', 'no registry');
+  factory.waiting.set('a', { sinceMs: 5, error });
+  const [snapshot] = registry.snapshots();
+  assert.ok(snapshot !== undefined);
+  const status = statusOf(snapshot, 'w', true, []);
+  assert.deepEqual([status.state, status.waiting], ['RUNNING', { for: 'schema_registry', sinceMs: 5, error }]);
+  await close(registry, clock);
+  assert.equal(registry.snapshots()[0]?.waiting, undefined, 'what is stopped waits for nothing');
 });
 
 test('a consumer that gets nothing while its partitions grow is made anew', async () => {

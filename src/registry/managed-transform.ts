@@ -13,7 +13,14 @@ import { ServingRecord } from './serving-record.ts';
 import type { TransformSnapshot, TransformState } from './transform-snapshot.ts';
 import { TransformRun } from './transform-run.ts';
 import { emptyTotals, type TransformTotals } from './transform-totals.ts';
-import { digestOf, isSameVersion, type Candidate, type VersionIdentity } from './version-change.ts';
+import {
+  digestsOf,
+  isSameVersion,
+  UNKNOWN_FILES,
+  type Candidate,
+  type FileDigests,
+  type VersionIdentity,
+} from './version-change.ts';
 
 export interface ManagedOptions {
   readonly factory: TransformFactory;
@@ -28,8 +35,8 @@ export interface ManagedOptions {
   readonly log: TransformLog;
   /** `features.wasm_transforms`: off means that nothing starts and no group is joined; every transform is STOPPED. */
   readonly enabled: boolean;
-  /** Of the module's file when the spec was read. */
-  readonly moduleSha256?: string | undefined;
+  /** Of the files when the spec was read. */
+  readonly digests?: FileDigests;
   /** What a person wanted of it before this process. */
   readonly target?: TargetState;
 }
@@ -48,7 +55,7 @@ interface Prepared {
 
 /**
  * One transform's life: brought up, watched, brought up again after a pause when the cluster is at fault, FAILED and left alone
- * when the module, the spec or a record is. A changed spec or module comes up beside the version that serves and takes its place between two
+ * when the module, the spec or a record is. A changed spec, module or schema file comes up beside the version that serves and takes its place between two
  * batches, or, where the group would notice, after a drain; one that does not come up never takes it (I10). It never throws at its owner
  * and never retries hot.
  */
@@ -84,7 +91,7 @@ export class ManagedTransform {
 
   constructor(config: TransformationConfig, options: ManagedOptions) {
     this.#config = config;
-    this.#wanted = { config, moduleSha256: options.moduleSha256 };
+    this.#wanted = { config, ...(options.digests ?? UNKNOWN_FILES) };
     this.#options = options;
     this.#target = options.target ?? 'RUNNING';
     this.#pause = new RestartPause(options);
@@ -156,11 +163,11 @@ export class ManagedTransform {
 
   /**
    * What is wanted has been read again. Resolves when it serves (or is on trial), or was refused and the version before goes on.
-   * @param moduleSha256 of the module's file as it is now; undefined when it cannot be read
+   * @param digests of the files as they are now
    */
-  async update(config: TransformationConfig, moduleSha256: string | undefined): Promise<void> {
+  async update(config: TransformationConfig, digests: FileDigests): Promise<void> {
     const before = this.#wanted;
-    this.#wanted = { config, moduleSha256 };
+    this.#wanted = { config, ...digests };
     if (!isSameVersion(before, this.#wanted)) this.#wish += 1;
     // The same spec may have moved to another file or line.
     if (config.sha256 === this.#config.sha256) this.#config = config;
@@ -176,13 +183,14 @@ export class ManagedTransform {
       target: this.#target,
       error: this.#error,
       config: this.#config,
-      module: this.#serving.module,
+      module: this.#serving.files?.module,
       version: this.#serving.view(running?.pipeline.serving),
       candidate: this.#candidate,
       canary: this.#candidate?.stage === 'CANARY' ? running?.pipeline.trial : undefined,
       partitions: running?.pipeline.partitions ?? [],
       lag: running?.lag() ?? [],
       totals: running?.totals(this.#past) ?? this.#past,
+      waiting: running?.waiting,
       instances: running?.instances ?? { busy: 0, idle: 0 },
       stuckThreads: running?.stuckThreads ?? 0,
       inFlightBytes: running?.pipeline.inFlightBytes ?? 0,
@@ -228,7 +236,7 @@ export class ManagedTransform {
     this.#cancelRestart = undefined;
   }
 
-  /** The next start takes the spec and the module as they are by then. */
+  /** The next start takes the spec and its files as they are by then. */
   #forget(): void {
     this.#config = this.#wanted.config;
     this.#serving.forget();
@@ -251,7 +259,7 @@ export class ManagedTransform {
       // A module that was good once is good: the cluster is asked first then, and while it is away no guest is made in vain.
       const ahead = this.#guestsMade ? await makeEdge() : undefined;
       if (!this.#isWanted) return;
-      const kept = this.#serving.module;
+      const kept = this.#serving.files;
       engine ??= await this.#unlessStopped(factory.guest(config, kept), (late) => late.executor.close());
       if (engine === undefined) return;
       // What was read may be newer than what was looked at.
@@ -260,7 +268,7 @@ export class ManagedTransform {
       const edge = ahead ?? (await makeEdge());
       if (edge === undefined) return;
       this.#config = config;
-      const versionNumber = this.#serving.serve(config, engine.module, this.#options.clock.wallMs());
+      const versionNumber = this.#serving.serve(config, engine.files, this.#options.clock.wallMs());
       const failed = (error: StreamlineError): void => this.#failed(attempt, error);
       const run = new TransformRun({ config, engine, edge, versionNumber }, this.#options, failed);
       engine = undefined;
@@ -273,9 +281,9 @@ export class ManagedTransform {
   }
 
   /** @param wish when it was read: what was told after that is newer */
-  #wasRead(config: TransformationConfig, { module }: GuestEngine, wish: number): void {
+  #wasRead(config: TransformationConfig, { files }: GuestEngine, wish: number): void {
     if (wish === this.#wish && this.#wanted.config.sha256 === config.sha256)
-      this.#wanted = { ...this.#wanted, moduleSha256: digestOf(module) };
+      this.#wanted = { ...this.#wanted, ...digestsOf(files) };
   }
 
   async #run(run: TransformRun): Promise<void> {
@@ -361,8 +369,8 @@ export class ManagedTransform {
 
   /** What the next start brings up: it served last, or was about to. undefined: whatever is wanted by then. */
   get #standing(): VersionIdentity | undefined {
-    const { identity, module } = this.#serving;
-    return identity ?? (module && { config: this.#config, moduleSha256: digestOf(module) });
+    const { identity, files } = this.#serving;
+    return identity ?? (files && { config: this.#config, ...digestsOf(files) });
   }
 
   /** Another version is wanted. */
@@ -419,9 +427,9 @@ export class ManagedTransform {
     try {
       // Not its start offsets: of a group that has this member no coordinator takes any from outside.
       const topics = await this.#unlessStopped(factory.topics(config), async () => undefined);
-      const { executor, module } = engine;
+      const { executor, files } = engine;
       if (topics !== undefined) {
-        return { engine, parts: { config, executor, topics, moduleSha256: digestOf(module) }, wish };
+        return { engine, parts: { config, executor, topics, moduleSha256: digestsOf(files).moduleSha256 }, wish };
       }
     } catch (thrown) {
       await engine.executor.close();
@@ -441,7 +449,7 @@ export class ManagedTransform {
     }
     this.#wasRead(config, engine, wish);
     const running = this.#running;
-    if (running !== undefined && this.#serving.is(parts)) {
+    if (running !== undefined && this.#serving.is({ config, ...digestsOf(engine.files) })) {
       // Come up by itself meanwhile, after a restart.
       this.#candidate = undefined;
       await engine.executor.close();
@@ -456,7 +464,7 @@ export class ManagedTransform {
     this.#attempt += 1;
     this.#forget();
     this.#config = config;
-    this.#serving.module = engine.module;
+    this.#serving.files = engine.files;
     this.#candidate = undefined;
     this.#state = 'UNASSIGNED';
     this.#error = undefined;
@@ -465,15 +473,15 @@ export class ManagedTransform {
 
   #adopt(running: TransformRun, engine: GuestEngine, parts: VersionParts, edition: number): void {
     const { log, clock } = this.#options;
-    const { config, moduleSha256 } = parts;
+    const { config } = parts;
     const { canary } = config.rollout;
-    const wanted = { config, moduleSha256 };
+    const wanted = { config, ...digestsOf(engine.files) };
     this.#candidate = { ...wanted, stage: 'CANARY', sinceMs: clock.wallMs(), error: undefined };
     if (canary > 0) log.info({ ...versionFields(wanted), canary }, 'version on trial');
     running.adopt(engine, parts, this.#serving.nextNumber(), {
       tookOver: ({ number }) => {
         this.#config = config;
-        this.#serving.serve(config, engine.module, clock.wallMs(), number);
+        this.#serving.serve(config, engine.files, clock.wallMs(), number);
         // Else it is of one that was wanted later, and is on its way.
         if (edition === this.#edition) this.#candidate = undefined;
         log.info({ version: number, ...versionFields(wanted) }, 'version took over');
@@ -502,8 +510,9 @@ export class ManagedTransform {
   }
 }
 
-function versionFields({ config, moduleSha256 }: VersionIdentity): Record<string, unknown> {
-  return { moduleSha256, configSha256: config.sha256, module: config.stages[0].wasmModule };
+function versionFields({ config, moduleSha256, schemasSha256 }: VersionIdentity): Record<string, unknown> {
+  const schemas = schemasSha256 === undefined ? {} : { schemasSha256 };
+  return { moduleSha256, configSha256: config.sha256, ...schemas, module: config.stages[0].wasmModule };
 }
 
 /** The cluster (and bugs of ours) may be better next time; a module, a spec or a record will not change by itself. */

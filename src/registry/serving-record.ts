@@ -1,11 +1,9 @@
-import type { PreparedModule } from '../catalog/prepared-module.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
-import { digestOf, isSameVersion, type VersionIdentity } from './version-change.ts';
+import { digestsOf, isSameVersion, type VersionFiles, type VersionIdentity } from './version-change.ts';
 
 /** The version that serves, or served last. */
-export interface ServingVersion {
+export interface ServingVersion extends VersionIdentity {
   readonly number: number;
-  readonly config: TransformationConfig;
   readonly moduleSha256: string;
   readonly sinceMs: number;
   /** Records that have an outcome. */
@@ -18,8 +16,8 @@ export class ServingRecord {
   /** Of pipelines that are gone. */
   #records = 0;
   #numbers = 0;
-  /** Its file may be another's by now. */
-  module: PreparedModule | undefined;
+  /** What it was made of: the files may be another's by now. */
+  files: VersionFiles | undefined;
 
   get identity(): VersionIdentity | undefined {
     return this.#version;
@@ -34,14 +32,14 @@ export class ServingRecord {
   }
 
   /** One that comes back after a restart is the same version. @returns its number */
-  serve(config: TransformationConfig, module: PreparedModule | undefined, nowMs: number, number?: number): number {
-    const moduleSha256 = digestOf(module);
-    this.module = module;
-    if (number === undefined && this.#version !== undefined && this.is({ config, moduleSha256 })) {
+  serve(config: TransformationConfig, files: VersionFiles, nowMs: number, number?: number): number {
+    const identity = { config, ...digestsOf(files) };
+    this.files = files;
+    if (number === undefined && this.#version !== undefined && this.is(identity)) {
       return this.#version.number;
     }
     this.#records = 0;
-    this.#version = { number: number ?? this.nextNumber(), config, moduleSha256, sinceMs: nowMs };
+    this.#version = { number: number ?? this.nextNumber(), ...identity, sinceMs: nowMs };
     return this.#version.number;
   }
 
@@ -57,10 +55,10 @@ export class ServingRecord {
     this.#records = this.view(running)?.records ?? 0;
   }
 
-  /** The next start takes the spec and the module as they are by then. */
+  /** The next start takes the spec and its files as they are by then. */
   forget(): void {
     this.#version = undefined;
     this.#records = 0;
-    this.module = undefined;
+    this.files = undefined;
   }
 }

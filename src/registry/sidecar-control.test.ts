@@ -11,6 +11,7 @@ import { SpecStore } from './store/spec-store.ts';
 import { TargetStore } from './store/target-store.ts';
 import { setUp, until } from './testing/fake-factory.ts';
 import type { TransformationRegistry } from './transformation-registry.ts';
+import { UNKNOWN_FILES } from './version-change.ts';
 
 interface World {
   readonly control: SidecarControl;
@@ -22,24 +23,37 @@ interface World {
 }
 
 /** A control over a directory of its own, a registry of parts that do nothing, and no modules. */
-function world(t: TestContext): World {
+function world(t: TestContext, factory: object = {}, schemasSha256?: string): World {
   const folder = mkdtempSync(join(tmpdir(), 'sidecar-control-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  const { registry, clock } = setUp();
+  const { registry, clock, factory: parts } = setUp();
+  if (schemasSha256 !== undefined) parts.schemas.set('a', schemasSha256);
   const quiet = { error: () => undefined, info: () => undefined, warn: () => undefined };
   const targets = new TargetStore(join(folder, 'state'), { warn: () => undefined });
   const specsKnown = Promise.withResolvers<void>();
-  const parts: Partial<Record<keyof ControlParts, unknown>> = {
-    config: { features: { wasmTransforms: true }, limits: { moduleVersions: 5 }, paths: { specs: folder } },
+  const whole: Partial<Record<keyof ControlParts, unknown>> = {
+    config: {
+      features: { wasmTransforms: true },
+      limits: { moduleVersions: 5 },
+      paths: { specs: folder },
+      topics: { create: true },
+    },
     registry,
-    factory: { module: async () => undefined, modules: { collectGarbage: async () => [] } },
+    factory: {
+      module: async () => undefined,
+      modules: { collectGarbage: async () => [] },
+      digest: async () => UNKNOWN_FILES,
+      schemas: { assertDeployable: async () => undefined, plan: async () => ({ schemas: [], faults: [] }) },
+      admin: () => Promise.reject(new StreamlineError('broker.unreachable', 'no broker')),
+      ...factory,
+    },
     reload: new SpecReload(folder, registry, quiet),
     specsKnown: specsKnown.promise,
     specs: new SpecStore(folder),
     targets,
     loggers: { root: quiet },
   };
-  const control = new SidecarControl(parts as unknown as ControlParts);
+  const control = new SidecarControl(whole as unknown as ControlParts);
   return { control, registry, clock, specs: folder, targets, known: specsKnown.resolve };
 }
 
@@ -122,4 +136,61 @@ test('a deploy waits for the first look at the directory: what is paused there s
   assert.deepEqual(await outcomes(w.clock, [deployed]), ['transform.exists']);
   assert.equal(w.targets.get('a'), 'PAUSED');
   await end(w);
+});
+
+test('a deploy is refused for what the schema registry says, before anything is written', async (t) => {
+  const refused = new StreamlineError('schema.missing', 'no subject');
+  const w = world(t, { schemas: { assertDeployable: () => Promise.reject(refused) } });
+  w.known();
+  const deployed = w.control.deploy(text('a'), { createOnly: true });
+  assert.deepEqual(await outcomes(w.clock, [deployed]), ['schema.missing']);
+  assert.deepEqual(
+    readdirSync(w.specs).filter((file) => file.endsWith('.yaml')),
+    [],
+  );
+  await end(w);
+});
+
+test('a plan has the schemas, what is wrong with them, and each error once', async (t) => {
+  const missing = (): StreamlineError =>
+    new StreamlineError('schema.file_unreadable', 'no file', { place: 'spec:6:1' });
+  const schema = {
+    part: 'value',
+    subject: 's',
+    version: 'latest',
+    id: 7,
+    type: 'AVRO',
+    registers: false,
+    messages: [],
+  };
+  const away = new StreamlineError('registry.unreachable', 'no registry');
+  const w = world(t, {
+    module: () => Promise.reject(missing()),
+    schemas: { plan: async () => ({ schemas: [schema], faults: [missing(), away] }) },
+  });
+  w.known();
+  const plan = await w.control.plan(text('a'));
+  assert.deepEqual(plan.schemas, [schema]);
+  assert.deepEqual(
+    plan.errors.map(({ code }) => code),
+    ['schema.file_unreadable', 'registry.unreachable', 'broker.unreachable'],
+  );
+  assert.deepEqual([plan.name, plan.action, plan.topics.length], ['a', 'create', 3], 'the rest is there');
+  await end(w);
+});
+
+test('a plan sees that a schema file says something else by now', async (t) => {
+  const digests = { moduleSha256: 'builtin', schemasSha256: 'new' };
+  const w = world(t, { digest: async () => digests });
+  w.known();
+  await outcomes(w.clock, [w.control.deploy(text('a'), { createOnly: true })]);
+  await until(w.clock, () => w.registry.snapshots()[0]?.state === 'RUNNING');
+  assert.equal((await w.control.plan(text('a'))).action, 'unchanged', 'what serves had none');
+  await end(w);
+  const other = world(t, { digest: async () => digests }, 'old');
+  other.known();
+  await outcomes(other.clock, [other.control.deploy(text('a'), { createOnly: true })]);
+  await until(other.clock, () => other.registry.snapshots()[0]?.state === 'RUNNING');
+  assert.equal((await other.control.plan(text('a'))).action, 'in_place');
+  await end(other);
 });

@@ -132,6 +132,7 @@ export class SidecarControl implements view.Control {
     const config = this.#parsed(tidy, name);
     this.#checkFree(config, createOnly);
     await factory.module(config);
+    await factory.schemas.assertDeployable(config);
     // Somebody else may have been quicker. From here on those who come later are told of this one.
     this.#checkFree(config, createOnly);
     this.#writing.add(config);
@@ -201,11 +202,16 @@ export class SidecarControl implements view.Control {
     const { registry, factory, config: sidecar } = this.#parts;
     const config = this.#parsed(toSpecYaml(text), undefined);
     const errors: StreamlineError[] = [];
+    // What is wrong with a schema file, the check of the module and the plan of the schemas both tell.
+    const add = (...more: readonly StreamlineError[]): void => {
+      const told = new Set(errors.map((error) => error.describe()));
+      errors.push(...more.filter((error) => !told.has(error.describe())));
+    };
     const attempt = async <T>(work: () => Promise<T> | T): Promise<T | undefined> => {
       try {
         return await work();
       } catch (thrown) {
-        errors.push(...reasonsOf(thrown));
+        add(...reasonsOf(thrown));
         return undefined;
       }
     };
@@ -213,12 +219,16 @@ export class SidecarControl implements view.Control {
     await attempt(() => this.#checkAmongOthers(config));
     const prepared = await attempt(() => factory.module(config));
     const snapshot = registry.find(config.name)?.snapshot();
+    const { schemas, faults } = await factory.schemas.plan(config);
+    add(...faults);
+    const before = snapshot?.version ?? (snapshot && (await factory.digest(snapshot.config)));
     const parts: PlanParts = {
       config,
       before: snapshot?.config,
       module: prepared === undefined ? undefined : summaryOf(config.stages[0].wasmModule, prepared.facts),
-      moduleBefore:
-        snapshot?.version?.moduleSha256 ?? (snapshot && (await factory.digest(snapshot.config).catch(() => undefined))),
+      moduleBefore: before?.moduleSha256,
+      schemas,
+      isSchemaFileChanged: differ(before?.schemasSha256, (await factory.digest(config)).schemasSha256),
       topicsCreated: sidecar.topics.create,
       cluster: await attempt(() => this.#offsets.survey(config)),
       errors,
@@ -332,6 +342,11 @@ function summaryOf(path: string, facts: Pick<ModuleFacts, 'sha256' | 'imports' |
     has ? [name === 'initialize' ? '_initialize' : name] : [],
   );
   return { path, sha256: facts.sha256, exports: ['memory', 'transform', ...optional], imports: facts.imports };
+}
+
+/** Where there are two. */
+function differ(before: string | undefined, after: string | undefined): boolean {
+  return before !== undefined && after !== undefined && before !== after;
 }
 
 function reasonsOf(thrown: unknown): readonly StreamlineError[] {

@@ -5,6 +5,7 @@ import { StreamlineError } from '../base/error.ts';
 import { ModuleCatalog } from '../catalog/module-catalog.ts';
 import { ModuleStore } from '../catalog/module-store.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
+import type { RecordFormats } from '../codec/record-formats.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from '../guest/buffer-pool.ts';
 import type { GuestConfig } from '../guest/guest-config.ts';
 import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
@@ -20,9 +21,10 @@ import { isBuiltin } from '../spec/spec-name.ts';
 import { placeOf } from '../spec/spec-place.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { CrashPoint } from './crash-point.ts';
+import { SchemaDesk } from './transform-schemas.ts';
 import { transactionSettings } from './transaction-settings.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
-import { BUILTIN_DIGEST } from './version-change.ts';
+import { BUILTIN_DIGEST, type FileDigests, type VersionFiles } from './version-change.ts';
 
 interface Connection {
   readonly client: KafkaAdmin;
@@ -45,6 +47,7 @@ export class SidecarTransformFactory implements TransformFactory {
   readonly modules: ModuleStore;
   readonly #logFor: (transform: string) => Logger;
   readonly #crashPoint: CrashPoint | undefined;
+  readonly #schemas: SchemaDesk;
   readonly #process = randomUUID();
   /** By transform; its versions share one. Gone with the last of its guests. */
   readonly #buffers = new Map<string, WeakRef<BufferPool>>();
@@ -68,6 +71,7 @@ export class SidecarTransformFactory implements TransformFactory {
     this.#config = config;
     this.#clock = clock;
     this.#log = log;
+    this.#schemas = new SchemaDesk(config, clock, Math.random, log);
     this.#catalog = new ModuleCatalog({
       modulesDir: config.paths.modules,
       cacheDir: config.paths.cache,
@@ -76,8 +80,17 @@ export class SidecarTransformFactory implements TransformFactory {
     });
   }
 
-  /** Reads, checks, caps, meters and compiles; undefined for a builtin. Everything `sidecar check` can know of a module. */
+  /** The schemas of transforms. */
+  get schemas(): SchemaDesk {
+    return this.#schemas;
+  }
+
+  /**
+   * Reads, checks, caps, meters and compiles; undefined for a builtin. Everything `sidecar check` can know of a spec: that there is a
+   * registry for the formats that need one, and the files it names.
+   */
   async module(config: TransformationConfig): Promise<PreparedModule | undefined> {
+    await this.#schemas.check(config);
     const [stage] = config.stages;
     if (isBuiltin(stage.wasmModule)) return this.#checked(config, undefined);
     try {
@@ -98,33 +111,40 @@ export class SidecarTransformFactory implements TransformFactory {
     return this.#catalog.prepareBytes(bytes, { modulePath: name, maxMemoryMb: MEMORY_MB_MAX, initTimeoutMs });
   }
 
-  async digest(config: TransformationConfig): Promise<string | undefined> {
+  async digest(config: TransformationConfig): Promise<FileDigests> {
     const [stage] = config.stages;
-    return isBuiltin(stage.wasmModule) ? BUILTIN_DIGEST : this.modules.digest(stage.wasmModule);
+    const [moduleSha256, schemas] = await Promise.all([
+      isBuiltin(stage.wasmModule) ? BUILTIN_DIGEST : this.modules.digest(stage.wasmModule).catch(() => undefined),
+      this.#schemas.files(config).catch(() => undefined),
+    ]);
+    return { moduleSha256, schemasSha256: schemas?.sha256 };
   }
 
-  async guest(config: TransformationConfig, known?: PreparedModule): Promise<GuestEngine> {
-    const module = known ?? (await this.module(config));
+  async guest(config: TransformationConfig, known?: VersionFiles): Promise<GuestEngine> {
+    const files = known ?? { module: await this.module(config), schemas: await this.#schemas.files(config) };
+    const { module } = files;
     const { limits } = this.#config;
-    const guestConfig = this.#guestConfig(config);
+    const log = this.#logFor(config.name);
+    const schemas = await this.#schemas.prepare(config, files.schemas, log);
+    const guestConfig = this.#guestConfig(config, schemas?.formats);
     const pool = {
       ...poolLimits(guestConfig, config.instances),
       idleInstanceMs: limits.idleInstanceMs,
       stuckThreadsMax: limits.stuckThreads,
     };
-    const log = this.#logFor(config.name);
     const executor = new ThreadedExecutor(
       { config: guestConfig, module },
       pool,
       this.#clock,
       (lines) => writeGuestLog(log, lines),
       this.#buffersOf(config.name),
+      schemas?.supply,
     );
     await executor.start();
     this.#crashPoint?.watchExecutor(executor);
     return {
       executor,
-      module,
+      files,
       report: () => {
         const { latencyCounts, fuelUsed, instances, instanceRestarts, stuckThreads, logLinesDropped } =
           executor.stats();
@@ -136,6 +156,7 @@ export class SidecarTransformFactory implements TransformFactory {
           instanceRestarts,
           stuckThreads,
           logLinesDropped,
+          waiting: schemas?.supply?.waiting,
         };
       },
     };
@@ -206,6 +227,7 @@ export class SidecarTransformFactory implements TransformFactory {
   }
 
   async close(): Promise<void> {
+    this.#schemas.close();
     await this.#catalog.close();
     await this.#admin?.client.close();
   }
@@ -221,7 +243,7 @@ export class SidecarTransformFactory implements TransformFactory {
     void this.admin().catch(() => undefined);
   }
 
-  #guestConfig(config: TransformationConfig): GuestConfig {
+  #guestConfig(config: TransformationConfig, formats: RecordFormats | undefined): GuestConfig {
     const { limits } = this.#config;
     const [stage] = config.stages;
     return {
@@ -233,6 +255,7 @@ export class SidecarTransformFactory implements TransformFactory {
       timeoutMs: config.timeoutMs,
       tombstones: config.input.tombstones,
       partition: config.output.partition,
+      formats,
       limits: {
         outputBytesMax: limits.outputBytes,
         initTimeoutMs: limits.initTimeoutMs,

@@ -16,13 +16,14 @@ import {
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { watch } from 'chokidar';
 import type { ChokidarOptions } from 'chokidar';
 import type { StreamlineError } from '../base/error.ts';
 import { isSpecFile } from '../spec/spec-directory.ts';
+import { isSchemaFile } from './schema-files.ts';
 import { SpecWatch } from './spec-watch.ts';
 import type { TreeWatcher, WatchTimings } from './spec-watch.ts';
 
@@ -55,7 +56,12 @@ async function watched(t: TestContext, setting: Setting = {}): Promise<Watched> 
   for (const name of ['specs', 'modules']) mkdirSync(at(name));
   setting.prepare?.(at);
   const [specs, modules] = [at(setting.specs ?? 'specs'), at('modules')];
-  const read = (): string => JSON.stringify([contentOf(specs, false), contentOf(modules, true)]);
+  const read = (): string =>
+    JSON.stringify([
+      contentOf(specs, false),
+      contentOf(specs, true, isSchemaFile),
+      contentOf(modules, true, (name) => name.endsWith('.wasm')),
+    ]);
   let seen = read();
   let calls = 0;
   const called = new EventEmitter();
@@ -94,7 +100,7 @@ async function watched(t: TestContext, setting: Setting = {}): Promise<Watched> 
 }
 
 /** Files and their text; of specs what loadSpecDirectory would read. */
-function contentOf(directory: string, recursive: boolean): unknown {
+function contentOf(directory: string, recursive: boolean, isRead = isSpecFile): unknown {
   let names: string[];
   try {
     names = readdirSync(directory, { recursive, encoding: 'utf8' }).toSorted();
@@ -102,7 +108,7 @@ function contentOf(directory: string, recursive: boolean): unknown {
     return 'none';
   }
   return names.flatMap((name) => {
-    if (recursive ? !name.endsWith('.wasm') || name.startsWith('.') : !isSpecFile(name)) return [];
+    if (recursive ? !isRead(basename(name)) || name.startsWith('.') : !isRead(name)) return [];
     try {
       return [[name, readFileSync(join(directory, name), 'utf8')]];
     } catch {
@@ -143,6 +149,24 @@ test('a file written in pieces is read again when it is whole', async (t) => {
   await noticed('the second piece');
   assert.ok(calls() > before);
   closeSync(file);
+});
+
+test('schema files beside specs, in folders below them too', async (t) => {
+  const { at, noticed } = await watched(t, { prepare: (path) => mkdirSync(path('specs/schemas')) });
+  writeFileSync(at('specs/log.avsc'), 'one');
+  await noticed('a new schema file');
+  writeFileSync(at('specs/log.avsc'), 'two');
+  await noticed('a write in place');
+  writeFileSync(at('specs/schemas/log.json'), 'three');
+  await noticed('one in a folder');
+  writeFileSync(at('specs/schemas/.log.json.swp'), 'four');
+  renameSync(at('specs/schemas/.log.json.swp'), at('specs/schemas/log.json'));
+  await noticed('a rename over it');
+  mkdirSync(at('specs/more/deep'), { recursive: true });
+  writeFileSync(at('specs/more/deep/x.avsc'), 'five');
+  await noticed('one in a new folder');
+  rmSync(at('specs/more'), { recursive: true });
+  await noticed('a removed folder');
 });
 
 test('modules, in new folders too', async (t) => {
@@ -197,6 +221,10 @@ test('the swap of a ConfigMap, of specs and of modules', async (t) => {
   await noticed('a swap with other files');
   configMap(at('modules'), '2026_2', { 'a.wasm': 'two' });
   await noticed('a swap of modules');
+  configMap(at('specs'), '2026_5', { 'b.yaml': 'same', 'c.yaml': 'new', 'log.avsc': 'one' });
+  await noticed('a schema file beside them');
+  configMap(at('specs'), '2026_6', { 'b.yaml': 'same', 'c.yaml': 'new', 'log.avsc': 'two' });
+  await noticed('a swap of the schema file');
 });
 
 test('the directory itself replaced, gone, and back', async (t) => {
@@ -362,7 +390,7 @@ test('a watcher that fails is told of once, and the look gets faster', async (t)
   await closing.close();
   assert.deepEqual(
     watchers.map(({ closed }) => closed),
-    [1, 1],
+    [1, 1, 1],
   );
 });
 

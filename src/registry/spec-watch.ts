@@ -1,12 +1,14 @@
 import { watch } from 'chokidar';
 import type { ChokidarOptions } from 'chokidar';
-import { relative, sep } from 'node:path';
+import type { Stats } from 'node:fs';
+import { basename, relative, sep } from 'node:path';
 import { fileErrorCode } from '../base/atomic-file.ts';
 import { repeat, systemClock } from '../base/clock.ts';
 import type { Clock } from '../base/clock.ts';
 import { StreamlineError } from '../base/error.ts';
 import { Serial } from '../base/serial.ts';
 import { identityOf, modulesSignature, specsSignature } from './directory-signature.ts';
+import { isSchemaFile, SCHEMA_DEPTH_MAX } from './schema-files.ts';
 
 export interface WatchTimings {
   /** So long nothing happens any more before `changed` is called … */
@@ -54,7 +56,7 @@ interface Tree {
 }
 
 /**
- * Notices within a second what changes in the directories of specs and modules: editors that write aside and rename, writes in pieces,
+ * Notices within a second what changes in the directories of specs (and schema files beside them) and modules: editors that write aside and rename, writes in pieces,
  * removals, the swap of links with which Kubernetes and git-sync put a whole new version in place, directories that go and come back.
  * Three sources: the file system's events; whether the directory is still the same one, because the events of one that was replaced
  * end without a word; and a slow look at all files, for mounts without events.
@@ -82,7 +84,14 @@ export class SpecWatch {
     this.#trees = [
       // A spec may be a link to anywhere, and is read through it; `..data` is what such links of a ConfigMap lead through.
       treeOf(options.specsDirectory, { ...common, depth: 0 }, (name) => name.startsWith('.') && !name.startsWith('..')),
-      // A link among the modules is not followed by events: it may lead to `/`.
+      // Schema files may stand in folders below. Links are not followed by events: they may lead to `/`.
+      treeOf(
+        options.specsDirectory,
+        { ...common, depth: SCHEMA_DEPTH_MAX, followSymlinks: false },
+        (name) => name.startsWith('.'),
+        (path) => !isSchemaFile(basename(path)),
+      ),
+      // The same of modules.
       treeOf(
         options.modulesDirectory,
         { ...common, depth: MODULES_DEPTH_MAX, followSymlinks: false },
@@ -132,8 +141,13 @@ export class SpecWatch {
   }
 
   async #checkIdentities(): Promise<void> {
-    for (const tree of this.#trees) {
-      if ((await identityOf(tree.directory)) === tree.identity || this.#closed) continue;
+    const changed: Tree[] = [];
+    for (const tree of this.#trees) if ((await identityOf(tree.directory)) !== tree.identity) changed.push(tree);
+    if (this.#closed) return;
+    // All of them first: watchers of one directory share what they hold of it.
+    await Promise.all(changed.map((tree) => detach(tree)));
+    for (const tree of changed) {
+      if (this.#closed) return;
       this.#event();
       await this.#attach(tree).catch((thrown: unknown) => this.#troubled(tree, thrown));
       // What happened before there were events.
@@ -188,8 +202,14 @@ export class SpecWatch {
   }
 }
 
-function treeOf(directory: string, options: ChokidarOptions, isHidden: (name: string) => boolean): Tree {
-  const ignored = (path: string): boolean =>
+function treeOf(
+  directory: string,
+  options: ChokidarOptions,
+  isHidden: (name: string) => boolean,
+  isOtherFile: (path: string) => boolean = () => false,
+): Tree {
+  const ignored = (path: string, stats?: Stats): boolean =>
+    (stats?.isFile() === true && isOtherFile(path)) ||
     relative(directory, path)
       .split(sep)
       .some((name) => name !== '..' && isHidden(name));

@@ -21,6 +21,7 @@ export function statusOf(
     groupId: config.input.groupId,
     partitions: snapshot.partitions,
     error: enabled ? snapshot.error : featureDisabled(),
+    waiting: snapshot.waiting && { for: 'schema_registry', ...snapshot.waiting },
     version: version === undefined ? undefined : versionView(version),
     candidate: candidateView(snapshot),
     specErrors: specErrors.map(({ error }) => error),

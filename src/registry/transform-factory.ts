@@ -1,6 +1,7 @@
-import type { PreparedModule } from '../catalog/prepared-module.ts';
+import type { SchemaWaiting } from '../codec/registry/schema-supply.ts';
 import type { Executor, RecordSink, RecordSource, TopicDirectory } from '../pipeline/ports.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { FileDigests, VersionFiles } from './version-change.ts';
 
 /** What a set of guest instances has done and is doing. Counts since the executor was made. */
 export interface GuestReport {
@@ -11,12 +12,14 @@ export interface GuestReport {
   readonly instanceRestarts: number;
   readonly stuckThreads: number;
   readonly logLinesDropped: number;
+  /** The schema registry cannot be asked, and records wait for it. */
+  readonly waiting?: SchemaWaiting | undefined;
 }
 
 export interface GuestEngine {
   readonly executor: Executor;
-  /** Absent for a builtin. Kept, so that a version can be made again when its file has changed meanwhile. */
-  readonly module: PreparedModule | undefined;
+  /** What it was made of. */
+  readonly files: VersionFiles;
   report(): GuestReport;
 }
 
@@ -33,13 +36,13 @@ export interface KafkaEdge {
 /** Makes the parts of one transform. The one implementation wires catalog, guest and kafka; tests bring their own. */
 export interface TransformFactory {
   /**
-   * Reads, checks, compiles and warms the module. Rejects with module.*, guest.init_* or spec.*: nothing the cluster could
-   * change.
-   * @param module of an earlier engine, to be used instead of the file
+   * Reads, checks, compiles and warms the module, and fetches the schemas that can be named. Rejects with module.*, guest.init_*,
+   * spec.* or schema.*: nothing the cluster could change; with registry.* while the schema registry cannot be asked.
+   * @param known of an earlier engine, to be used instead of what the files are by now
    */
-  guest(config: TransformationConfig, module?: PreparedModule): Promise<GuestEngine>;
-  /** sha256 of the module's file as it is now, hex; `builtin`; undefined when there is none. Cheap while nothing changes. */
-  digest(config: TransformationConfig): Promise<string | undefined>;
+  guest(config: TransformationConfig, known?: VersionFiles): Promise<GuestEngine>;
+  /** Of the files as they are now. Cheap while nothing changes. */
+  digest(config: TransformationConfig): Promise<FileDigests>;
   /** Checks (and where allowed creates) the topics a version writes to. Rejects with broker.*. */
   topics(config: TransformationConfig): Promise<TopicDirectory>;
   /** Checks (and where allowed creates) topics, fixes the start offset. Rejects with broker.* before the group is joined. */

@@ -1,4 +1,5 @@
 import type { StreamlineError } from '../base/error.ts';
+import type { SchemaWaiting } from '../codec/registry/schema-supply.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import type { Executor } from '../pipeline/ports.ts';
 import type { VersionParts } from '../pipeline/version.ts';
@@ -8,7 +9,7 @@ import type { ManagedOptions } from './managed-transform.ts';
 import { StallWatch } from './stall-watch.ts';
 import type { GuestEngine, GuestReport, KafkaEdge } from './transform-factory.ts';
 import { addTotals, emptyTotals, type TransformTotals } from './transform-totals.ts';
-import { digestOf } from './version-change.ts';
+import { digestsOf } from './version-change.ts';
 
 export interface RunParts {
   readonly config: TransformationConfig;
@@ -32,9 +33,9 @@ export class TransformRun {
   constructor(parts: RunParts, options: ManagedOptions, failed: (error: StreamlineError) => void) {
     const { config, engine, edge, versionNumber } = parts;
     const { source, sink, topics } = edge;
-    const { executor, module } = engine;
+    const { executor, files } = engine;
     const { limits, clock, rng, workerId, log, stallTimeoutMs } = options;
-    const version = { config, executor, topics, moduleSha256: digestOf(module), versionNumber };
+    const version = { config, executor, topics, moduleSha256: digestsOf(files).moduleSha256, versionNumber };
     const closed = (gone: Executor): void => this.#closed(gone);
     const pipeline = new Pipeline({ ...version, limits, source, sink, clock, rng, workerId, log, closed }, failed);
     this.pipeline = pipeline;
@@ -93,6 +94,12 @@ export class TransformRun {
       sum.idle += instances.idle;
     }
     return sum;
+  }
+
+  /** What records wait for, and since when; of several versions the one that waits the longest. */
+  get waiting(): SchemaWaiting | undefined {
+    const all = this.#reports().flatMap(({ waiting }) => waiting ?? []);
+    return all.toSorted((a, b) => a.sinceMs - b.sinceMs)[0];
   }
 
   get stuckThreads(): number {

@@ -1,5 +1,6 @@
 import type { StreamlineError } from '../base/error.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
+import type { SchemaWaiting } from '../codec/registry/schema-supply.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { TargetState } from './control.ts';
 import type { ServingVersion } from './serving-record.ts';
@@ -19,6 +20,8 @@ export interface TransformSnapshot {
   readonly target: TargetState;
   /** Why it is FAILED or RESTARTING. */
   readonly error: StreamlineError | undefined;
+  /** Records wait for the schema registry. It is RUNNING nevertheless. */
+  readonly waiting: SchemaWaiting | undefined;
   /** Of the version that serves; while there is none, of the one that is to. */
   readonly config: TransformationConfig;
   readonly module: PreparedModule | undefined;

@@ -6,6 +6,7 @@ import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { TargetState } from './control.ts';
 import { ManagedTransform, type ManagedOptions, type TransformLog } from './managed-transform.ts';
 import type { TransformSnapshot } from './transform-snapshot.ts';
+import { UNKNOWN_FILES } from './version-change.ts';
 
 /** What should run: the spec directory, read. An error stands for a file that is there and gives no config. */
 export interface DesiredSpecs {
@@ -13,7 +14,7 @@ export interface DesiredSpecs {
   readonly errors: readonly SpecFault[];
 }
 
-export interface RegistryOptions extends Omit<ManagedOptions, 'log' | 'target' | 'moduleSha256'> {
+export interface RegistryOptions extends Omit<ManagedOptions, 'log' | 'target' | 'digests'> {
   readonly logFor: (transform: string) => TransformLog;
   /** What a person wanted of a transform before this process. */
   readonly targetOf?: (transform: string) => TargetState;
@@ -128,12 +129,12 @@ export class TransformationRegistry {
       await removed?.(name);
       return {};
     }
-    // A module that is not there is found out by whoever needs it, with the place of the spec.
-    const moduleSha256 = await factory.digest(wanted).catch(() => undefined);
+    // A file that is not there is found out by whoever needs it, with the place of the spec.
+    const digests = await factory.digest(wanted).catch(() => UNKNOWN_FILES);
     if (this.#closed) return {};
-    if (before !== undefined) return { up: before.update(wanted, moduleSha256) };
+    if (before !== undefined) return { up: before.update(wanted, digests) };
     const target = targetOf?.(name) ?? 'RUNNING';
-    const options = { ...this.#options, log: logFor(name), target, moduleSha256 };
+    const options = { ...this.#options, log: logFor(name), target, digests };
     const transform = new ManagedTransform(wanted, options);
     this.#transforms.set(name, transform);
     return { up: transform.start() };

@@ -76,6 +76,63 @@ test('I10: a bad version is refused and shown with its reason, and the one befor
   await close(world.registry, world.clock);
 });
 
+test('a changed schema file is another version, of the same module', async () => {
+  const world = await running();
+  world.factory.schemas.set('a', 'schema-1');
+  await want(world, spec('a'));
+  assert.deepEqual([shown(world).version?.number, shown(world).version?.schemasSha256], [2, 'schema-1']);
+  await want(world, spec('a'));
+  assert.equal(shown(world).version?.number, 2, 'read again it is the same');
+  world.factory.schemas.set('a', 'schema-2');
+  await want(world, spec('a'));
+  const { version, candidate, state } = shown(world);
+  assert.deepEqual([version?.number, version?.schemasSha256, version?.moduleSha256], [3, 'schema-2', 'one']);
+  assert.deepEqual([candidate, state], [undefined, 'RUNNING']);
+  assert.deepEqual(
+    world.factory.events.filter((event) => !event.endsWith('closed')),
+    ['a joined'],
+  );
+  await close(world.registry, world.clock);
+});
+
+test('I10: a bad schema file is refused, what serves comes up again with the one it had, and a good one takes over', async () => {
+  const world = await running();
+  world.factory.schemas.set('a', 'schema-1');
+  await want(world, spec('a'));
+  world.factory.schemas.set('a', 'schema-bad');
+  world.factory.badSchemas.add('schema-bad');
+  await want(world, spec('a'));
+  assert.deepEqual(
+    [shown(world).candidate?.stage, shown(world).candidate?.error?.code, shown(world).state],
+    ['REFUSED', 'schema.incompatible', 'RUNNING'],
+  );
+  world.factory.handlers.get('a')?.failed(away());
+  await until(world.clock, () => shown(world).restarts === 1 && shown(world).state === 'RUNNING');
+  assert.deepEqual([shown(world).version?.schemasSha256, shown(world).version?.number], ['schema-1', 2]);
+  const { sinceMs } = shown(world).candidate ?? {};
+  for (let i = 0; i < 300; i += 1) await world.clock.step();
+  assert.equal(shown(world).candidate?.sinceMs, sinceMs, 'what the registry refused is not tried again');
+  world.factory.schemas.set('a', 'schema-3');
+  await want(world, spec('a'));
+  assert.deepEqual([shown(world).version?.schemasSha256, shown(world).candidate], ['schema-3', undefined]);
+  await close(world.registry, world.clock);
+});
+
+test('a version that comes while the schema registry is away is tried again until it is back', async () => {
+  const world = await running();
+  for (const code of ['registry.unreachable', 'registry.unauthorized', 'registry.failed'] as const) {
+    world.factory.guestFailures.set('a', new StreamlineError(code, 'no registry'));
+    world.factory.files.set('a', code);
+    await want(world, spec('a'));
+    const { candidate, state } = shown(world);
+    assert.deepEqual([candidate?.stage, candidate?.error?.code, state], ['REFUSED', code, 'RUNNING']);
+    world.factory.guestFailures.delete('a');
+    await until(world.clock, () => shown(world).candidate === undefined);
+    assert.equal(shown(world).version?.moduleSha256, code);
+  }
+  await close(world.registry, world.clock);
+});
+
 test('I10: of a spec that would change the group nothing is drained before its guests and topics are there', async () => {
   const world = await running();
   world.factory.guestFailures.set('a', new StreamlineError('guest.init_rejected', 'no'));

@@ -1,19 +1,36 @@
 import type { StreamlineError } from '../base/error.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { SchemaFiles } from './schema-files.ts';
 
 /** A builtin has no file. */
 export const BUILTIN_DIGEST = 'builtin';
 
-export function digestOf(module: PreparedModule | undefined): string {
-  return module?.facts.sha256 ?? BUILTIN_DIGEST;
+/** The files a version is made of, as they were read. Kept, so that it can be made again when they have changed meanwhile. */
+export interface VersionFiles {
+  /** Absent for a builtin. */
+  readonly module: PreparedModule | undefined;
+  /** Absent where the spec names none. */
+  readonly schemas: SchemaFiles | undefined;
 }
 
-/** What makes a version another: the spec or the module's bytes. */
-export interface VersionIdentity {
-  readonly config: TransformationConfig;
-  /** Hex, or `builtin`; undefined: not known yet, or the file is not there. */
+/** The same files, told by their digests, hex. */
+export interface FileDigests {
+  /** `builtin` for a builtin; undefined: not known yet, or the file is not there. */
   readonly moduleSha256: string | undefined;
+  /** Of all schema files; undefined: the spec names none, or one is not there. */
+  readonly schemasSha256: string | undefined;
+}
+
+export const UNKNOWN_FILES: FileDigests = { moduleSha256: undefined, schemasSha256: undefined };
+
+export function digestsOf({ module, schemas }: VersionFiles): FileDigests & { readonly moduleSha256: string } {
+  return { moduleSha256: module?.facts.sha256 ?? BUILTIN_DIGEST, schemasSha256: schemas?.sha256 };
+}
+
+/** What makes a version another: the spec, or the bytes of a file it names. */
+export interface VersionIdentity extends FileDigests {
+  readonly config: TransformationConfig;
 }
 
 /** A version that is to take over, and how far it came. */
@@ -24,5 +41,7 @@ export interface Candidate extends VersionIdentity {
 }
 
 export function isSameVersion(a: VersionIdentity, b: VersionIdentity): boolean {
-  return a.config.sha256 === b.config.sha256 && a.moduleSha256 === b.moduleSha256;
+  return (
+    a.config.sha256 === b.config.sha256 && a.moduleSha256 === b.moduleSha256 && a.schemasSha256 === b.schemasSha256
+  );
 }

@@ -86,7 +86,7 @@ function report(issue: z.core.$ZodIssue, guide: FieldGuide, root: YamlNode, prob
     'spec.wrong_type',
     path,
     offset,
-    `${name} must be ${guide.expected(path)}, not ${written(node)}`,
+    `${name} must be ${guide.expected(path)}${guide.mayBeSecret(path) ? '' : `, not ${written(node)}`}`,
     mend(node, path, guide),
   );
 }

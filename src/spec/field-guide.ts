@@ -5,6 +5,8 @@ import type { FieldPath } from './problem-list.ts';
 /** The part of JSON Schema that our schemas use. */
 export interface FieldSchema {
   readonly type?: string | readonly string[];
+  /** A secret: never shown. */
+  readonly writeOnly?: boolean;
   readonly description?: string;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
@@ -79,6 +81,11 @@ export class FieldGuide {
     return typeof field === 'string' && this.at(path.slice(0, -1))?.required?.includes(field) === true;
   }
 
+  /** Whether what stands here may be a secret, by mistake one level too high: `auth: hunter2`. */
+  mayBeSecret(path: FieldPath): boolean {
+    return hasSecret(this.at(path));
+  }
+
   /** The field beside it that a field that does not exist was probably meant to be. */
   meant(parent: FieldPath, written: string): string | undefined {
     return nearestName(written, this.#fieldsOf(parent));
@@ -115,6 +122,10 @@ export class FieldGuide {
     );
     return homes.find(({ name }) => name === near);
   }
+}
+
+function hasSecret(schema: FieldSchema | undefined): boolean {
+  return schema?.writeOnly === true || Object.values(schema?.properties ?? {}).some(hasSecret);
 }
 
 function boundsOf(schema: FieldSchema | undefined, types: readonly string[]): string {

@@ -2,11 +2,12 @@ import { isAbsolute, join } from 'node:path';
 import type { ProblemList } from './problem-list.ts';
 import { quoted } from './quoted.ts';
 import { Secret } from './secret.ts';
-import { expandSecrets } from './secret-reference.ts';
+import { isToken, secretAt } from './secret-field.ts';
+import type { SecretFault } from './secret-field.ts';
 import type { SecretResolver } from './secret-reference.ts';
 import { isLoopback } from './sidecar-schema.ts';
 import type { SidecarFields } from './sidecar-schema.ts';
-import { nodeAt, offsetAt } from './yaml-value.ts';
+import { offsetAt } from './yaml-value.ts';
 import type { YamlNode } from './yaml-tree.ts';
 
 /* `http:` of sidecar.yaml: where the API listens and who may use it. */
@@ -30,39 +31,15 @@ const TOKEN_CHARACTERS_MIN = 16;
 
 /** Messages here never show a value: it is a secret. */
 export function tokensOf(root: YamlNode, resolveSecret: SecretResolver, problems: ProblemList): Tokens {
-  const read = (field: string): string | undefined => {
-    const path = ['http', 'auth', field];
-    const node = nodeAt(root, path);
-    if (node === undefined) return undefined;
-    const refuse = (
-      message: string,
-      suggestion: string,
-      code: 'config.invalid' | 'config.secret_missing',
-    ): undefined => {
-      problems.add(code, path, offsetAt(root, path), `http.auth.${field} ${message}`, suggestion);
-      return undefined;
-    };
-    const reference = `Write \`${field}: \${file:/run/secrets/${field}}\` or \${env:NAME}.`;
-    if (node.kind !== 'scalar' || node.value === null) return refuse('is no text', reference, 'config.invalid');
-    const expanded = expandSecrets(node.source, resolveSecret);
-    if ('unknown' in expanded)
-      return refuse('holds a ${…} that is neither ${env:NAME} nor ${file:/path}', reference, 'config.invalid');
-    if ('missing' in expanded) {
-      const { missing } = expanded;
-      const what =
-        missing.from === 'env' ? `the environment variable ${missing.name}` : `the file ${quoted(missing.path)}`;
-      return refuse(
-        `comes from ${what}, which is not there or empty`,
-        'Set it before the start.',
-        'config.secret_missing',
-      );
-    }
-    if (!/^[\x21-\x7e]{1,4096}$/.test(expanded.text) || expanded.text.length < TOKEN_CHARACTERS_MIN) {
-      const what = `must have at least ${TOKEN_CHARACTERS_MIN} printable characters and no space`;
-      return refuse(what, 'Make one with `openssl rand -hex 32`.', 'config.invalid');
-    }
-    return expanded.text;
-  };
+  const judge = (text: string): SecretFault | undefined =>
+    isToken(text) && text.length >= TOKEN_CHARACTERS_MIN
+      ? undefined
+      : {
+          message: `must have at least ${TOKEN_CHARACTERS_MIN} printable characters and no space`,
+          suggestion: 'Make one with `openssl rand -hex 32`.',
+        };
+  const read = (field: string): string | undefined =>
+    secretAt(root, ['http', 'auth', field], resolveSecret, judge, problems);
   const tokens = { admin: read('admin_token'), readOnly: read('read_only_token') };
   if (tokens.readOnly !== undefined && tokens.readOnly === tokens.admin) {
     const path = ['http', 'auth', 'read_only_token'];

@@ -1,5 +1,6 @@
 import { StreamlineError } from '../base/error.ts';
-import { placeOf } from './spec-place.ts';
+import { jsonPointer } from './problem-list.ts';
+import { placeOf, REGISTRY_SUBJECTS } from './spec-place.ts';
 import { quoted } from './quoted.ts';
 import type { TransformationConfig } from './transformation-config.ts';
 
@@ -7,6 +8,12 @@ import type { TransformationConfig } from './transformation-config.ts';
 export function modulePath(config: TransformationConfig): string {
   const inChain = '/transforms/0/wasm_module';
   return placeOf(config, inChain) === config.source ? '/wasm_module' : inChain;
+}
+
+/** The field that names the subject of output values: in `config` as the seed has it, or under `output`. */
+export function subjectPath(config: TransformationConfig): string {
+  const inConfig = REGISTRY_SUBJECTS.map(jsonPointer).find((path) => placeOf(config, path) !== config.source);
+  return inConfig ?? '/output/subject';
 }
 
 /** The module is not where the spec says. `looked` is the file as tried. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import { seededRng } from '../base/rng.ts';
 import type { Rng } from '../base/rng.ts';
 import { parseSpec } from './parse-spec.ts';
@@ -20,8 +21,17 @@ config: { fields: [email, "phone"], n: 1.50, deep: {a: {b: [1, -2, .5]}} }
 instances: 4
 max_memory_mb: 64
 timeout_ms: 10
-input: { format: bytes, start: -5, group_id: g, tombstones: forward }
-output: { format: bytes, partition: key, timestamp: input }
+input: { format: avro, start: -5, group_id: g, tombstones: forward, subject: raw-value, version: 2 }
+output:
+  format: avro
+  key_format: json
+  key_subject: clean-key
+  subject_name_strategy: record
+  record_name: com.example.Clean
+  schema_file: schemas/clean.avsc
+  auto_register: true
+  unknown_fields: drop
+  partition: key
 delivery: at_least_once
 ordering: partition
 errors:
@@ -35,6 +45,11 @@ const SIDECAR = `kafka:
   bootstrap.servers: a:9092
   sasl.password: "\${env:PASSWORD}"
 topics: { create: true, partitions: 3 }
+schema_registry:
+  url: https://registry:8081/apis
+  auth: { username: ann, password: "\${env:PASSWORD}" }
+  tls: { ca: ca.pem }
+  retries: 5
 limits:
   drain_timeout_ms: 5000
 `;
@@ -145,6 +160,12 @@ function checkOutcome(outcome: SpecOutcome): 'good' | 'bad' {
   assert.ok(typeof JSON.parse(config.stages[0].configJson) === 'object');
   assert.ok(config.instances >= 1 && config.instances <= 64 && Number.isInteger(config.timeoutMs));
   assert.ok(!config.stages[0].wasmModule.split('/').includes('..') && !config.stages[0].wasmModule.startsWith('/'));
+  for (const file of [config.input.schemaFile, config.output.schemaFile]) {
+    assert.ok(file === undefined || (/\.(?:avsc|json)$/.test(file) && !/^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)));
+  }
+  const { version, subject, format } = config.output;
+  assert.ok(version === 'latest' || (Number.isInteger(version) && version >= 1));
+  assert.ok(subject === undefined || (subject !== '' && format !== 'bytes'));
   return 'good';
 }
 
@@ -194,6 +215,7 @@ test('a mutated sidecar.yaml never throws and never shows a secret', () => {
     (text) => {
       const outcome = parseSidecarConfig(text, 'f.yaml', options);
       assert.ok(!JSON.stringify(outcome).includes('hunter2-resolved'));
+      assert.ok(!inspect(outcome, { depth: 9, showHidden: true }).includes('hunter2-resolved'));
       if ('config' in outcome) return 'good';
       for (const error of outcome.errors) {
         assert.match(error.code, /^config\./);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { StreamlineError } from '../base/error.ts';
 import { checkShape, fieldName, written } from './check-shape.ts';
+import { checkFormats, inputFormats, outputFormats } from './formats.ts';
 import { ProblemList } from './problem-list.ts';
 import type { FieldPath } from './problem-list.ts';
 import { quoted } from './quoted.ts';
@@ -55,9 +56,9 @@ function configFrom(root: YamlNode, source: string, problems: ProblemList): Tran
   checkTopics(root, problems);
   checkErrorPolicy(root, problems);
   checkDelivery(root, problems);
-  refuseUnsupported(root, problems);
+  checkFormats(root, problems);
   if (fields === undefined || start === undefined || stages === undefined || problems.size > 0) return undefined;
-  const normal = normalise(fields, start, stages);
+  const normal = normalise(fields, root, start, stages);
   const config = deepFreeze({
     ...normal,
     source,
@@ -70,6 +71,7 @@ function configFrom(root: YamlNode, source: string, problems: ProblemList): Tran
 /** In a fixed order of fields: its JSON is what sha256 stands for. */
 function normalise(
   fields: SpecFields,
+  root: YamlNode,
   start: StartOffset,
   stages: readonly [StageConfig],
 ): Omit<TransformationConfig, 'source' | 'sha256'> {
@@ -86,14 +88,13 @@ function normalise(
     type: fields.type,
     payload: fields.payload,
     input: {
-      format: input.format,
+      ...inputFormats(input),
       start,
       groupId: input.group_id ?? `streamline.${fields.name}`,
       tombstones: input.tombstones,
     },
     output: {
-      format: output.format,
-      subject: output.subject,
+      ...outputFormats(output, root),
       partition: output.partition,
       timestamp: output.timestamp,
       moduleHeader: output.module_header,
@@ -181,9 +182,6 @@ function readStage(root: YamlNode, at: FieldPath, problems: ProblemList): readon
       'Write its fields indented below config:, or remove the line.',
     );
   }
-  const subject = nodeAt(root, [...path, 'schema_registry_subject']);
-  if (subject !== undefined)
-    refuseFormats([...path, 'schema_registry_subject'], 'schema_registry_subject', root, problems);
   const configJson = config?.kind === 'map' ? jsonText(config, path, problems) : '{}';
   return wasmModule === undefined ? undefined : [{ wasmModule: normalModule(wasmModule), configJson }];
 }
@@ -273,27 +271,6 @@ function checkDelivery(root: YamlNode, problems: ProblemList): void {
 
 function numberOr(node: YamlNode | undefined, fallback: number): number {
   return node?.kind === 'scalar' && typeof node.value === 'number' ? node.value : fallback;
-}
-
-/** Known words whose work is not there yet: refused, never ignored. */
-function refuseUnsupported(root: YamlNode, problems: ProblemList): void {
-  for (const side of ['input', 'output']) {
-    const format = textAt(root, [side, 'format']);
-    if (format === 'json' || format === 'avro')
-      refuseFormats([side, 'format'], `${side}.format ${format}`, root, problems);
-  }
-  if (nodeAt(root, ['output', 'subject']) !== undefined)
-    refuseFormats(['output', 'subject'], 'output.subject', root, problems);
-}
-
-function refuseFormats(path: FieldPath, what: string, root: YamlNode, problems: ProblemList): void {
-  problems.add(
-    'spec.unsupported',
-    path,
-    offsetAt(root, path),
-    `${what} is not supported yet`,
-    'Avro and JSON formats arrive with the schema-registry support; use format: bytes.',
-  );
 }
 
 function deepFreeze<T>(value: T): T {

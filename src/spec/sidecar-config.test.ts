@@ -32,6 +32,7 @@ test('an empty file, comments alone and {} give the defaults', () => {
       topics: { create: false, partitions: undefined, replicationFactor: -1 },
       paths: { specs: 'etc/specs', modules: 'etc/modules', cache: 'etc/modules/.cache', state: 'etc/modules/.state' },
       http: { address: '127.0.0.1', port: 8084, adminToken: undefined, readOnlyToken: undefined, tls: undefined },
+      schemaRegistry: undefined,
       limits: {
         pollRecords: 2000,
         inFlightBytes: 16_777_216,
@@ -56,6 +57,7 @@ test('an empty file, comments alone and {} give the defaults', () => {
         requestsPerMinute: 1200,
         moduleVersions: 5,
         logTailLines: 1000,
+        avroItems: 250_000,
       },
       features: { wasmTransforms: true },
       compilation: 'aot',
@@ -225,7 +227,7 @@ test('every bad sidecar.yaml names its line, field and what to write instead', (
       /"\/gone" cannot be read/,
     ],
     ['kafka: {sasl.password: "${vault:x}"}', 'config.invalid', 's.yaml:1:9', '/kafka/sasl.password', /neither/],
-    ['paths: {specs: "${env:USER}"}', 'config.invalid', 's.yaml:1:16', '/paths/specs', /under kafka: only/],
+    ['paths: {specs: "${env:USER}"}', 'config.invalid', 's.yaml:1:16', '/paths/specs', /under kafka: and auth: only/],
     ['paths: {specs: ""}', 'config.invalid', 's.yaml:1:16', '/paths/specs', /empty/],
     ['http: {address: 0.0.0.0}', 'config.invalid', 's.yaml:1:17', '/http/address', /nothing tells who may use the API/],
     [
@@ -241,6 +243,8 @@ test('every bad sidecar.yaml names its line, field and what to write instead', (
     ['topics: {create: yes}', 'config.invalid', 's.yaml:1:18', '/topics/create', /create: true/],
     ['topics: {replication_factor: -2}', 'config.invalid', 's.yaml:1:30', '/topics/replication_factor', /from -1/],
     ['limits: {poll_records: 10001}', 'config.invalid', 's.yaml:1:24', '/limits/poll_records', /1 to 10000/],
+    ['limits: {avro_items: 0}', 'config.invalid', 's.yaml:1:22', '/limits/avro_items', /1 to 100000000/],
+    ['limits: {avro_items: 100000001}', 'config.invalid', 's.yaml:1:22', '/limits/avro_items', /1 to 100000000/],
     ['limits: {pol_records: 1}', 'config.invalid', 's.yaml:1:10', '/limits/pol_records', /poll_records/],
     [
       'limits: {drain_timeout_ms: 45000}',
@@ -371,6 +375,10 @@ test('who may use the API is said before anybody beyond this machine can reach i
       `${text}: ${error?.describe()}`,
     );
     assert.doesNotMatch(error?.describe() ?? '', /0123456789abcdef|with a space/);
+  }
+  // One level too high, it is still none that a message may show.
+  for (const text of ['http: {auth: hunter2-0123456789}', 'http: hunter2-0123456789', 'hunter2-0123456789']) {
+    for (const error of errorsOf(text)) assert.doesNotMatch(error.describe(), /hunter2/);
   }
   // Exactly as long as is asked for.
   assert.equal(configOf('http: {auth: {admin_token: 0123456789abcdef}}').http.adminToken?.reveal(), '0123456789abcdef');

@@ -8,6 +8,8 @@ import { KafkaSettings } from './kafka-settings.ts';
 import type { KafkaSetting, KafkaValue } from './kafka-settings.ts';
 import { ProblemList } from './problem-list.ts';
 import { quoted } from './quoted.ts';
+import { registryAuthOf, registryOf } from './registry-config.ts';
+import type { RegistryConfig } from './registry-config.ts';
 import { expandSecrets } from './secret-reference.ts';
 import type { SecretResolver } from './secret-reference.ts';
 import { sidecarGuide, sidecarSchema } from './sidecar-schema.ts';
@@ -48,6 +50,7 @@ export interface SidecarLimits {
   readonly requestsPerMinute: number;
   readonly moduleVersions: number;
   readonly logTailLines: number;
+  readonly avroItems: number;
 }
 
 export interface SidecarPaths {
@@ -71,6 +74,8 @@ export interface SidecarConfig {
   };
   readonly paths: SidecarPaths;
   readonly http: HttpConfig;
+  /** undefined: there is none, and no transform may need one. */
+  readonly schemaRegistry: RegistryConfig | undefined;
   readonly limits: SidecarLimits;
   readonly features: { readonly wasmTransforms: boolean };
   readonly compilation: 'aot' | 'jit';
@@ -127,10 +132,12 @@ function configFrom(
   const kafka = kafkaSettings(root, options.resolveSecret, problems);
   const transport = transportOf(root, problems);
   const tokens = tokensOf(root, options.resolveSecret, problems);
+  const registryAuth = registryAuthOf(root, options.resolveSecret, problems);
   checkEnvironment(options.wasmTransforms, problems);
   if (fields === undefined || kafka === undefined || transport === undefined) return undefined;
   checkLimits(fields, kafka.reveal(), root, problems);
   const http = httpOf(fields, dirname(source), tokens, root, problems);
+  const schemaRegistry = registryOf(fields, dirname(source), registryAuth, root, problems);
   const { topics } = fields;
   return {
     kafka,
@@ -138,6 +145,7 @@ function configFrom(
     topics: { create: topics.create, partitions: topics.partitions, replicationFactor: topics.replication_factor },
     paths: pathsOf(fields, dirname(source), options.paths ?? {}),
     http,
+    schemaRegistry,
     limits: limitsOf(fields.limits),
     features: { wasmTransforms: fields.features.wasm_transforms && options.wasmTransforms !== 'off' },
     compilation: fields.compilation,
@@ -181,6 +189,7 @@ function limitsOf(limits: SidecarFields['limits']): SidecarLimits {
     requestsPerMinute: limits.requests_per_minute,
     moduleVersions: limits.module_versions,
     logTailLines: limits.log_tail_lines,
+    avroItems: limits.avro_items,
   };
 }
 

@@ -10,9 +10,11 @@ test('the commented example is valid and says the defaults', async () => {
   const defaults = await loadSidecarConfig(undefined, {});
   assert.ok('config' in outcome && 'config' in defaults);
   assert.deepEqual(
-    { ...outcome.config, paths: undefined, kafka: undefined },
+    { ...outcome.config, paths: undefined, kafka: undefined, schemaRegistry: undefined },
     { ...defaults.config, paths: undefined, kafka: undefined },
   );
+  // Beside the broker of docker-compose.yml; by default there is none.
+  assert.equal(outcome.config.schemaRegistry?.url, 'http://localhost:8081');
   assert.deepEqual(outcome.config.kafka.reveal(), defaults.config.kafka.reveal());
   assert.equal(outcome.config.paths.specs, join(import.meta.dirname, '../../specs'));
   assert.equal(defaults.config.paths.specs, 'specs');

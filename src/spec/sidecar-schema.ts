@@ -4,10 +4,12 @@ import { textOf } from './check-shape.ts';
 import type { FormFault } from './check-shape.ts';
 import { FieldGuide } from './field-guide.ts';
 import { quoted } from './quoted.ts';
+import { registryUrlFault } from './registry-url.ts';
 
 /* The shape of sidecar.yaml: names, types, ranges, defaults. */
 
 const MIB = 1024 * 1024;
+const DAY_MS = 86_400_000;
 
 const int = (from: number, to: number, fallback: number, description: string) =>
   z.int().min(from).max(to).default(fallback).describe(description);
@@ -24,7 +26,8 @@ const path = (description: string, example: string) =>
     return {
       code: 'config.invalid',
       message: `${quoted(text)} is no path`,
-      suggestion: '${…} is replaced under kafka: only; use the flags of the command line for paths that vary.',
+      suggestion:
+        '${…} is replaced under kafka: and auth: only; use the flags of the command line for paths that vary.',
     };
   }).meta({ description, examples: [example] });
 
@@ -46,8 +49,13 @@ export function isLoopback(text: string): boolean {
   );
 }
 
-const token = (description: string) =>
-  z.unknown().meta({ type: 'string', description, examples: ['${file:/run/secrets/token}'] });
+// Judged on the tree (secret-field.ts), where no message shows it.
+const secret = (description: string, example: string) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ type: 'string', writeOnly: true, description, examples: [example] });
+const token = (description: string) => secret(description, '${file:/run/secrets/token}');
 
 const limits = z
   .strictObject({
@@ -94,8 +102,43 @@ const limits = z
     requests_per_minute: int(1, 1_000_000, 1200, 'Requests of one client address; more are answered with 429.'),
     module_versions: int(1, 1000, 5, 'Uploaded versions kept of one module, besides those in use.'),
     log_tail_lines: int(0, 100_000, 1000, 'Log lines kept of each transform, for the logs command.'),
+    avro_items: int(1, 100_000_000, 250_000, 'Items of arrays and maps in one Avro record.'),
   })
   .prefault({});
+
+const schemaRegistry = z.strictObject({
+  url: textOf(registryUrlFault, /^https?:\/\//).meta({
+    description: 'Where it is, http or https, with its base path.',
+    examples: ['http://localhost:8081'],
+  }),
+  auth: z
+    .strictObject({
+      username: z
+        .unknown()
+        .optional()
+        .meta({ type: 'string', description: 'Basic authentication.', examples: ['${env:REGISTRY_USER}'] }),
+      password: secret('Of that user.', '${file:/run/secrets/registry-password}'),
+      bearer_token: token('Instead of user and password.'),
+    })
+    .prefault({})
+    .describe('Who asks.'),
+  tls: z
+    .strictObject({
+      ca: path('Certificate authorities of the registry, PEM, relative to this file.', 'tls/ca.crt').optional(),
+      cert: path('Own certificate chain, PEM.', 'tls/tls.crt').optional(),
+      key: path('Own private key, PEM.', 'tls/tls.key').optional(),
+    })
+    .prefault({})
+    .describe("HTTPS; Node's own certificate authorities by default."),
+  timeout_ms: int(100, 60_000, 5000, 'Longest wait for the answer to one request.'),
+  retries: int(0, 20, 3, 'Requests after the first one, before the registry counts as unreachable.'),
+  retry_backoff_ms: int(1, 60_000, 100, 'Wait before the first of them; doubles with each further one.'),
+  retry_backoff_max_ms: int(1, 60_000, 5000, 'Longest wait between requests.'),
+  cached_schemas: int(16, 100_000, 2000, 'Schemas kept.'),
+  subject_ttl_ms: int(1000, DAY_MS, 300_000, 'How long the latest version of a subject is taken for the latest.'),
+  unknown_ttl_ms: int(100, 3_600_000, 5000, 'How long an id that the registry does not know is taken for unknown.'),
+  schema_bytes: int(1024, 64 * MIB, MIB, 'Largest schema, with what it refers to.'),
+});
 
 export const sidecarSchema = z
   .strictObject({
@@ -155,11 +198,10 @@ export const sidecarSchema = z
           .default('127.0.0.1')
           .describe('Where to listen. Beyond loopback, auth.admin_token or tls.client_ca is required.'),
         port: int(0, 65_535, 8084, 'Port of health, metrics and API; 0 = any free one.'),
-        // Tokens are judged on the tree (sidecar-config.ts), where no message shows them.
         auth: z
           .strictObject({
-            admin_token: token('May do everything.').optional(),
-            read_only_token: token('May look and change nothing.').optional(),
+            admin_token: token('May do everything.'),
+            read_only_token: token('May look and change nothing.'),
           })
           .prefault({})
           .describe('Bearer tokens, as ${env:NAME} or ${file:/path}.'),
@@ -177,6 +219,10 @@ export const sidecarSchema = z
       })
       .prefault({})
       .describe('Health, metrics and API.'),
+    schema_registry: schemaRegistry.optional().meta({
+      description: 'The schema registry, for transforms whose records have a schema.',
+      examples: [{ url: 'http://localhost:8081' }],
+    }),
     limits: limits.describe('Bounds on everything.'),
     features: z
       .strictObject({

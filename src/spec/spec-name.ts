@@ -101,6 +101,6 @@ export function isBuiltin(module: string): boolean {
   return module.startsWith('builtin:');
 }
 
-function hasControlCharacter(text: string): boolean {
+export function hasControlCharacter(text: string): boolean {
   return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text);
 }

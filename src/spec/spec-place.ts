@@ -10,6 +10,12 @@ import type { YamlNode } from './yaml-tree.ts';
  */
 const places = new WeakMap<TransformationConfig, ReadonlyMap<string, string>>();
 
+/** Where a spec may name the output's subject in the seed's way. */
+export const REGISTRY_SUBJECTS: readonly FieldPath[] = [
+  ['transforms', 0, 'config', 'schema_registry_subject'],
+  ['config', 'schema_registry_subject'],
+];
+
 const KEPT: readonly FieldPath[] = [
   ['name'],
   ['input_topic'],
@@ -21,14 +27,31 @@ const KEPT: readonly FieldPath[] = [
   ['timeout_ms'],
   ['payload'],
   ['input', 'group_id'],
+  ['input', 'format'],
+  ['input', 'key_format'],
+  ['input', 'subject'],
+  ['input', 'version'],
+  ['input', 'schema_file'],
+  ['output', 'format'],
+  ['output', 'key_format'],
+  ['output', 'subject'],
+  ['output', 'key_subject'],
+  ['output', 'subject_name_strategy'],
+  ['output', 'record_name'],
+  ['output', 'version'],
+  ['output', 'schema_file'],
+  ['output', 'auto_register'],
   ['errors', 'dead_letter_topic'],
   ['transforms', 0, 'wasm_module'],
   ['transforms', 0, 'config'],
+  ...REGISTRY_SUBJECTS,
 ];
 
 export function rememberPlaces(config: TransformationConfig, root: YamlNode, problems: ProblemList): void {
-  // A default has a place too, the nearest above it; of two ways to name a module only the one taken has.
-  const kept = KEPT.filter((path) => path[0] !== 'transforms' || nodeAt(root, path) !== undefined);
+  // A default has a place too, the nearest above it; of two ways to name a module or a subject only the one taken has.
+  const kept = KEPT.filter(
+    (path) => (path[0] !== 'transforms' && !REGISTRY_SUBJECTS.includes(path)) || nodeAt(root, path) !== undefined,
+  );
   places.set(config, new Map(kept.map((path) => [jsonPointer(path), problems.placeAt(offsetAt(root, path))])));
 }
 

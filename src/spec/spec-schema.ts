@@ -2,6 +2,15 @@ import { z } from 'zod';
 import { textOf } from './check-shape.ts';
 import { FieldGuide } from './field-guide.ts';
 import {
+  RECORD_NAME_PATTERN,
+  recordNameFault,
+  schemaFileFault,
+  SUBJECT_LENGTH_MAX,
+  subjectFault,
+  VERSION_MAX,
+  versionFault,
+} from './schema-name.ts';
+import {
   groupFault,
   moduleFault,
   NAME_PATTERN,
@@ -11,15 +20,42 @@ import {
   topicFault,
 } from './spec-name.ts';
 import { START_PATTERN } from './start-offset.ts';
+import type { SchemaVersion } from './transformation-config.ts';
 
 /*
- * The shape of a spec: names, types, ranges, defaults. Rules between fields are in parse-spec.ts. The descriptions are
+ * The shape of a spec: names, types, ranges, defaults. Rules between fields are in parse-spec.ts and formats.ts. The descriptions are
  * what an editor shows, the examples what an error suggests.
  */
 
 const DAY_MS = 86_400_000;
 
-const format = z.enum(['bytes', 'json', 'avro']);
+const format = z.enum(['bytes', 'json', 'avro']).default('bytes');
+const json = z.enum(['plain', 'avro_json']).default('plain');
+const subject = (description: string, example: string) =>
+  textOf(subjectFault)
+    .optional()
+    .meta({ minLength: 1, maxLength: SUBJECT_LENGTH_MAX, description, examples: [example] });
+// A union of zod's would only say that the value fits no part of it.
+const version = (description: string) =>
+  z
+    .unknown()
+    .check((context) => {
+      const fault = versionFault(context.value);
+      if (fault === undefined) return;
+      context.issues.push({ code: 'custom', input: context.value, message: fault.message, params: { fault } });
+    })
+    .transform((value) => value as SchemaVersion)
+    .default('latest')
+    .meta({
+      anyOf: [{ const: 'latest' }, { type: 'integer', minimum: 1, maximum: VERSION_MAX }],
+      default: 'latest',
+      description,
+      examples: [3],
+    });
+const schemaFile = (description: string) =>
+  textOf(schemaFileFault, /\.(?:avsc|json)$/)
+    .optional()
+    .meta({ description, examples: ['schemas/api-log.avsc'] });
 // Judged on the tree (parse-spec.ts): the guest gets the map's own text, key order and digits included.
 const config = z
   .unknown()
@@ -38,7 +74,19 @@ const topic = (description: string, example: string) =>
 
 const input = z
   .strictObject({
-    format: format.default('bytes').describe('How the guest sees values: bytes as they are.'),
+    format: format.describe(
+      'What values are: bytes, handed over as they are; json; avro as the schema registry frames it, handed over as JSON.',
+    ),
+    key_format: format.describe('The same of keys.'),
+    json: json.describe(
+      'How Avro is shown as JSON: unions by their value alone, or tagged as in the Avro JSON encoding.',
+    ),
+    subject: subject(
+      'Avro values are read into the schema of this subject; into that of their writer by default.',
+      'api-logs-value',
+    ),
+    version: version('Version of that subject: latest, or a number.'),
+    schema_file: schemaFile("The same schema from a file below the spec's own folder, instead of subject."),
     start: z
       .union([z.string(), z.int()])
       .default('latest')
@@ -60,12 +108,40 @@ const input = z
 
 const output = z
   .strictObject({
-    format: format.default('bytes').describe('How outputs are written: bytes as the guest wrote them.'),
-    subject: z
-      .string()
-      .min(1)
+    format: format.describe(
+      'How values are written: bytes as the guest wrote them; its JSON, checked; its JSON as Avro, framed as the schema registry has it.',
+    ),
+    key_format: format.describe('The same of keys.'),
+    json: json.describe('How the JSON that becomes Avro is written: see input.json.'),
+    subject: subject(
+      'Subject of values. For avro <topic>-value by default; for json, values are checked by its JSON Schema and framed.',
+      'api-logs-value',
+    ),
+    key_subject: subject('Subject of keys. For avro <topic>-key by default.', 'api-logs-key'),
+    subject_name_strategy: z
+      .enum(['topic', 'record', 'topic_record'])
       .optional()
-      .meta({ description: 'Schema-registry subject, for avro.', examples: ['api-logs-value'] }),
+      .meta({
+        description:
+          'Instead of subject: topic = <topic>-value, record = the full name of the record, topic_record = both.',
+        examples: ['topic'],
+      }),
+    record_name: textOf(recordNameFault, RECORD_NAME_PATTERN)
+      .optional()
+      .meta({
+        description: 'Full name of the record, for the strategies record and topic_record without schema_file.',
+        examples: ['com.example.ApiLog'],
+      }),
+    version: version('Version of the subject of values: latest, or a number.'),
+    schema_file: schemaFile("Schema of Avro values: a file below the spec's own folder."),
+    auto_register: z
+      .boolean()
+      .default(false)
+      .describe('Registers the schema of schema_file under the subject unless it is there.'),
+    unknown_fields: z
+      .enum(['fail', 'drop'])
+      .default('fail')
+      .describe('JSON fields that the Avro schema does not have: the record fails, or they are left out.'),
     partition: z
       .enum(['key', 'input'])
       .default('key')

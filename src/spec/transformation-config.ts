@@ -10,7 +10,13 @@ export type TopicName = Brand<string, 'TopicName'>;
 export type TransformationType = 'filter' | 'map' | 'enrich' | 'route';
 
 export type PayloadAbi = 'framed' | 'value';
+/** How a key or a value is written in Kafka. Guests see bytes as they are, JSON and Avro as JSON text. */
 export type RecordFormat = 'bytes' | 'json' | 'avro';
+/** How Avro is shown as JSON: unions by their value alone, or tagged with the branch as Avro's own JSON encoding has them. */
+export type JsonEncoding = 'plain' | 'avro_json';
+export type SchemaVersion = number | 'latest';
+/** Subjects made of the output topic, the record's full name, or both, as Confluent's serializers make them. */
+export type SubjectNameStrategy = 'topic' | 'record' | 'topic_record';
 export type OnFailure = 'dead_letter' | 'skip' | 'stop';
 
 /** Where a group without committed offsets begins. Fixed at deploy: the first start commits it. */
@@ -44,6 +50,12 @@ export interface TransformationConfig {
   readonly payload: PayloadAbi;
   readonly input: {
     readonly format: RecordFormat;
+    readonly keyFormat: RecordFormat;
+    readonly json: JsonEncoding;
+    /** The schema Avro values are read into; undefined: the writer's, or that of `schemaFile`. */
+    readonly reader: { readonly subject: string; readonly version: SchemaVersion } | undefined;
+    /** The same from a file, relative to the spec's own folder; never beside `reader`. */
+    readonly schemaFile: string | undefined;
     readonly start: StartOffset;
     readonly groupId: string;
     /** forward: untouched to the output; transform: handed to the guest; drop: counted as filtered. */
@@ -51,7 +63,23 @@ export interface TransformationConfig {
   };
   readonly output: {
     readonly format: RecordFormat;
+    readonly keyFormat: RecordFormat;
+    readonly json: JsonEncoding;
+    /** Of values. Also where `config.schema_registry_subject` says it. */
     readonly subject: string | undefined;
+    readonly keySubject: string | undefined;
+    /** Where a subject has to be made: an Avro value without `subject`, an Avro key without `keySubject`. Else undefined. */
+    readonly subjectNameStrategy: SubjectNameStrategy | undefined;
+    /** Full name of the record, for strategies that use it. */
+    readonly recordName: string | undefined;
+    /** Of the value's subject. */
+    readonly version: SchemaVersion;
+    /** Schema of Avro values, relative to the spec's own folder. */
+    readonly schemaFile: string | undefined;
+    /** The schema of `schemaFile` is registered under the subject unless it is there. */
+    readonly autoRegister: boolean;
+    /** JSON fields that the schema does not have: the record does not fit, or they are left out. */
+    readonly unknownFields: 'fail' | 'drop';
     readonly partition: 'key' | 'input';
     readonly timestamp: 'input' | 'now';
     /** Outputs carry the header streamline.module.sha256. */

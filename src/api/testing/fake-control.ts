@@ -103,6 +103,7 @@ export class FakeControl implements Control {
       groupId: `streamline.${name}`,
       partitions: target === 'RUNNING' ? [0, 2] : [],
       error: undefined,
+      waiting: undefined,
       version: {
         number: 1,
         module: 'transforms/mask_pii.wasm',
@@ -239,6 +240,10 @@ export class FakeControl implements Control {
         { role: 'output', topic: undefined, partitions: undefined, creates: false },
         { role: 'dead_letter', topic: `${name}.dlq`, partitions: undefined, creates: true },
       ],
+      schemas: [
+        { part: 'value', subject: 's', version: 'file', id: undefined, type: 'AVRO', ...NEW_SCHEMA },
+        { part: 'key', subject: 'k', version: 'latest', id: 7, type: 'AVRO', ...KNOWN_SCHEMA },
+      ],
       effects: ['Order is kept.'],
       errors: [refused],
     };
@@ -346,6 +351,9 @@ async function* untilAborted(signal: AbortSignal): AsyncGenerator<LogLine> {
   if (!signal.aborted) await once(signal, 'abort');
   yield* [];
 }
+
+const NEW_SCHEMA = { registers: true, compatible: false, level: 'BACKWARD', messages: ['name: changed'] };
+const KNOWN_SCHEMA = { registers: false, compatible: undefined, level: undefined, messages: [] };
 
 const summary = {
   path: 'transforms/mask_pii.wasm',

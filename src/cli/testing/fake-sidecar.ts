@@ -435,6 +435,7 @@ function planOf(text: string): Plan {
       { role: 'output', creates: false },
       { role: 'dead_letter', topic: `${name}.dlq`, creates: true },
     ],
+    schemas: [],
     effects: ['Order is kept.'],
     errors: [],
   };

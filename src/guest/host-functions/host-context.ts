@@ -15,6 +15,13 @@ export interface FuelGauge {
   left(): number;
 }
 
+/** Of a schema in the registry. */
+export interface SchemaIdentity {
+  readonly id: number;
+  /** Full name of the Avro type. */
+  readonly name: string;
+}
+
 /**
  * What the host functions of one guest thread work on: the instance's memory and the record under way. It outlives
  * instances (a trapped one is replaced, the context stays); I9: nothing in here leads to another transform.
@@ -28,6 +35,8 @@ export class HostContext {
   #fuel: FuelGauge | undefined;
   #reader: BatchReader | undefined;
   #recordAt = 0;
+  #keySchema: SchemaIdentity | undefined;
+  #valueSchema: SchemaIdentity | undefined;
 
   constructor(inputTopic: string, log: LogBuffer) {
     this.inputTopic = inputTopic;
@@ -39,6 +48,8 @@ export class HostContext {
     this.#memory = undefined;
     this.#fuel = undefined;
     this.#reader = undefined;
+    this.#keySchema = undefined;
+    this.#valueSchema = undefined;
     this.monotonicNs = 0n;
   }
 
@@ -51,6 +62,12 @@ export class HostContext {
   enter(reader: BatchReader, at: number): void {
     this.#reader = reader;
     this.#recordAt = at;
+  }
+
+  /** What the record that begins was written with. */
+  schemas(key: SchemaIdentity | undefined, value: SchemaIdentity | undefined): void {
+    this.#keySchema = key;
+    this.#valueSchema = value;
   }
 
   /** A start section may call a host function before the instance, and with it its memory, is known. */
@@ -71,6 +88,14 @@ export class HostContext {
   abort(message: string): never {
     this.charge(ABORT_FUEL);
     throw new GuestAbort(message);
+  }
+
+  /** undefined outside a record, and where its format knows no schema. */
+  get keySchema(): SchemaIdentity | undefined {
+    return this.#keySchema;
+  }
+  get valueSchema(): SchemaIdentity | undefined {
+    return this.#valueSchema;
   }
 
   /** -1 outside a record, as in init. */

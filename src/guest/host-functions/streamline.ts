@@ -1,8 +1,9 @@
 import type { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
-import { CALL_FUEL, type HostContext } from './host-context.ts';
+import { CALL_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
 import { guestLogLevel, printable } from './log-buffer.ts';
 
 const LOG_LINE_FUEL = 5000;
+const NO_NAME = Buffer.alloc(0);
 const ABORT_MESSAGE_UNITS_MAX = 512;
 
 /** `streamline.*`: every function of known-imports.ts, no other. */
@@ -10,6 +11,25 @@ export function streamlineFunctions(
   context: HostContext,
 ): Record<keyof typeof KNOWN_IMPORTS.streamline, (...args: never[]) => unknown> {
   const topic = Buffer.from(context.inputTopic, 'utf8');
+  const schemaNames = new WeakMap<SchemaIdentity, Buffer>();
+  const nameOf = (schema: SchemaIdentity | undefined): Buffer => {
+    if (schema === undefined) return NO_NAME;
+    const known = schemaNames.get(schema);
+    if (known !== undefined) return known;
+    const name = Buffer.from(schema.name, 'utf8');
+    schemaNames.set(schema, name);
+    return name;
+  };
+  /** @returns its length; written only when it fits */
+  const give = (name: Buffer, pointer: number, capacity: number, call: string): number => {
+    context.charge(CALL_FUEL);
+    if (name.length > capacity >>> 0) return name.length;
+    if (!context.memory.contains(pointer, name.length)) {
+      context.abort(`streamline.${call}: the buffer lies outside of the memory`);
+    }
+    name.copy(context.memory.view.bytes, pointer >>> 0);
+    return name.length;
+  };
   return {
     log(level: number, pointer: number, length: number): void {
       if (!context.log.admit()) {
@@ -36,13 +56,21 @@ export function streamlineFunctions(
       return BigInt(Math.trunc(context.timestampMs()));
     },
     metadata_topic(pointer: number, capacity: number): number {
+      return give(topic, pointer, capacity, 'metadata_topic');
+    },
+    metadata_schema_id(): number {
       context.charge(CALL_FUEL);
-      if (topic.length > capacity >>> 0) return topic.length;
-      if (!context.memory.contains(pointer, topic.length)) {
-        context.abort('streamline.metadata_topic: the buffer lies outside of the memory');
-      }
-      topic.copy(context.memory.view.bytes, pointer >>> 0);
-      return topic.length;
+      return context.valueSchema?.id ?? -1;
+    },
+    metadata_schema_name(pointer: number, capacity: number): number {
+      return give(nameOf(context.valueSchema), pointer, capacity, 'metadata_schema_name');
+    },
+    metadata_key_schema_id(): number {
+      context.charge(CALL_FUEL);
+      return context.keySchema?.id ?? -1;
+    },
+    metadata_key_schema_name(pointer: number, capacity: number): number {
+      return give(nameOf(context.keySchema), pointer, capacity, 'metadata_key_schema_name');
     },
   };
 }

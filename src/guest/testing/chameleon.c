@@ -14,6 +14,10 @@ IMPORT(streamline, metadata_partition) u32 host_partition(void);
 IMPORT(streamline, metadata_offset) u64 host_offset(void);
 IMPORT(streamline, metadata_timestamp_ms) u64 host_timestamp(void);
 IMPORT(streamline, metadata_topic) u32 host_topic(u8 *out, u32 capacity);
+IMPORT(streamline, metadata_schema_id) u32 host_schema_id(void);
+IMPORT(streamline, metadata_schema_name) u32 host_schema_name(u8 *out, u32 capacity);
+IMPORT(streamline, metadata_key_schema_id) u32 host_key_schema_id(void);
+IMPORT(streamline, metadata_key_schema_name) u32 host_key_schema_name(u8 *out, u32 capacity);
 IMPORT(env, abort) void host_abort(const void *message, const void *file, u32 line, u32 column);
 IMPORT(wasi_snapshot_preview1, proc_exit) void wasi_exit(u32 code);
 IMPORT(wasi_snapshot_preview1, fd_write) u32 wasi_write(u32 descriptor, const void *vectors, u32 count, u32 *written);
@@ -78,6 +82,21 @@ EXPORT(filter) u32 filter(const u8 *in, u32 length) {
   return command(in, length) != 'f';
 }
 
+/** Ids one higher, as -1 stands for none: `"8 n.User 0 "`. */
+static u32 schemas(u8 *out) {
+  u8 *to = out + 4;
+  *to++ = '"';
+  to += decimal(to, host_schema_id() + 1);
+  *to++ = ' ';
+  to += host_schema_name(to, 100);
+  *to++ = ' ';
+  to += decimal(to, host_key_schema_id() + 1);
+  *to++ = ' ';
+  to += host_key_schema_name(to, 100);
+  *to++ = '"';
+  return keyless(out, to - out - 4);
+}
+
 static u32 metadata(u8 *out) {
   u64 now = 0;
   u8 *to = out + 4;
@@ -105,6 +124,7 @@ EXPORT(transform) u32 transform(const u8 *in, u32 length, u8 *out) {
     case 'c': return keyless(out, decimal(out + 4, counter));
     case 'h': copy(out + 4, in, length); return keyless(out, length); /* shows the frame it was given */
     case 'M': return metadata(out);
+    case '7': return schemas(out); /* an int as JSON */
     case 'x': return 0xffffffff;
     case 't': __builtin_trap();
     case 's': spin();

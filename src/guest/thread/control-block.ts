@@ -16,6 +16,8 @@ const FUEL_BYTE = 24;
 /** What the thread is at: decides how long the watchdog is patient. */
 export const PHASE_RUNNING = 0;
 export const PHASE_INITIALISING = 1;
+/** For schemas, which the main thread is to fetch: takes as long as it takes. */
+export const PHASE_WAITING = 2;
 
 export class ControlBlock {
   readonly buffer: SharedArrayBuffer;

@@ -1,6 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert } from '../../base/assert.ts';
-import { BatchRunner } from '../batch-runner.ts';
+import { assert, unreachable } from '../../base/assert.ts';
+import type { SchemaAnswer, SchemaWish } from '../../codec/schema.ts';
+import type { WorkResult } from '../../pipeline/ports.ts';
+import { BatchRunner, loadFormats, needsSchemas, type SchemasNeeded } from '../batch-runner.ts';
 import { ControlBlock } from './control-block.ts';
 import type { ThreadData, ThreadInput } from './input.ts';
 import { packError, type ThreadOutput } from './output.ts';
@@ -13,13 +15,15 @@ import { packError, type ThreadOutput } from './output.ts';
 // Traps are values here: their stack traces would only cost time.
 Error.stackTraceLimit = 0;
 
+type BatchInput = Extract<ThreadInput, { kind: 'batch' }>;
+
 const port = parentPort;
 assert(port !== null, 'guest-thread is started as a worker');
 const { source, control } = workerData as ThreadData;
 
 const say = (output: ThreadOutput): void => port.postMessage(output);
 
-const runner = new BatchRunner(source, new ControlBlock(control));
+const runner = new BatchRunner(source, new ControlBlock(control), await loadFormats(source));
 
 function open(): boolean {
   try {
@@ -32,19 +36,60 @@ function open(): boolean {
   }
 }
 
-function runBatch(input: Extract<ThreadInput, { kind: 'batch' }>): void {
+/** Batches that came while one before them waits for schemas. */
+const queue: BatchInput[] = [];
+let waiting: number | undefined;
+
+/** Runs a batch, or goes on with the one that waits, and then what came behind it. */
+function proceed(id: number, step: () => WorkResult | SchemasNeeded): void {
   try {
-    const result = runner.run(input.id, input.batch, input.condemned, input.result);
-    say({ kind: 'done', id: input.id, result, log: runner.log.take() });
+    const result = step();
+    waiting = needsSchemas(result) ? id : undefined;
+    if (needsSchemas(result)) {
+      say({ kind: 'wishes', wishes: result.wishes });
+      return;
+    }
+    say({ kind: 'done', id, result, log: runner.log.take() });
   } catch (thrown) {
-    say({ kind: 'failed', id: input.id, error: packError(thrown), log: runner.log.take() });
+    say({ kind: 'failed', id, error: packError(thrown), log: runner.log.take() });
     port?.close();
+    return;
   }
+  const stale = runner.staleWishes().filter((wish) => !asked.has(wish));
+  for (const wish of stale) asked.add(wish);
+  if (stale.length > 0) say({ kind: 'wishes', wishes: stale });
+  const next = queue.shift();
+  if (next !== undefined) runBatch(next);
+}
+
+/** Asked for behind the records' back, and not answered yet. */
+const asked = new Set<SchemaWish>();
+
+function runBatch({ id, batch, condemned, result }: BatchInput): void {
+  proceed(id, () => runner.run(id, batch, condemned, result));
+}
+
+function take(answers: readonly (readonly [SchemaWish, SchemaAnswer])[]): void {
+  runner.supply(answers);
+  asked.clear();
+  if (waiting !== undefined) proceed(waiting, () => runner.resume());
 }
 
 if (open()) {
   port.on('message', (input: ThreadInput) => {
-    if (input.kind === 'batch') runBatch(input);
-    else port.close();
+    switch (input.kind) {
+      case 'batch':
+        if (waiting === undefined) runBatch(input);
+        else queue.push(input);
+        break;
+      case 'schemas':
+        take(input.answers);
+        break;
+      case 'close':
+        port.close();
+        break;
+      default:
+        unreachable(input);
+    }
   });
 }

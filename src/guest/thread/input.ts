@@ -1,3 +1,4 @@
+import type { SchemaAnswer, SchemaWish } from '../../codec/schema.ts';
 import type { Condemned } from '../../pipeline/ports.ts';
 import type { GuestSource } from '../batch-runner.ts';
 
@@ -8,7 +9,7 @@ export interface ThreadData {
   readonly control: SharedArrayBuffer;
 }
 
-/** What the main thread says to a guest thread: one message a batch. */
+/** What the main thread says to a guest thread: one message a batch, and schemas where it needs them. */
 export type ThreadInput =
   | {
       readonly kind: 'batch';
@@ -19,5 +20,7 @@ export type ThreadInput =
       /** Where to put the results, or to replace by a larger one. */
       readonly result: SharedArrayBuffer;
     }
+  /** What was asked for; the batch that waits goes on. */
+  | { readonly kind: 'schemas'; readonly answers: readonly (readonly [SchemaWish, SchemaAnswer])[] }
   /** Finish what was posted before, then end. */
   | { readonly kind: 'close' };

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { StreamlineError } from '../../base/error.ts';
 import { SimClock } from '../../pipeline/sim/sim-clock.ts';
 import type { PreparedModule } from '../../catalog/prepared-module.ts';
+import type { SchemaWaiting } from '../../codec/registry/schema-supply.ts';
 import type { Executor, RecordSink, RecordSource, SourceHandlers } from '../../pipeline/ports.ts';
 import { parseSpec } from '../../spec/parse-spec.ts';
 import type { TransformationConfig } from '../../spec/transformation-config.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from '../transform-factory.ts';
 import { TransformationRegistry } from '../transformation-registry.ts';
+import type { FileDigests, VersionFiles } from '../version-change.ts';
 
 export function spec(name: string, extra = '', source = `${name}.yaml`): TransformationConfig {
   const text = `name: ${name}\ninput_topic: ${name}-in\noutput_topic: ${name}-out\nwasm_module: builtin:pass-through\n${extra}`;
@@ -35,10 +37,17 @@ export class FakeFactory implements TransformFactory {
   readonly files = new Map<string, string>();
   /** Modules that are no good, by digest. */
   readonly badModules = new Set<string>();
+  /** The same of schema files. */
+  readonly badSchemas = new Set<string>();
   readonly topicFailures = new Map<string, StreamlineError>();
 
-  async digest(config: TransformationConfig): Promise<string> {
-    return this.files.get(config.name) ?? 'builtin';
+  /** The schema file of a name as it is now: its digest. */
+  readonly schemas = new Map<string, string>();
+  /** For what a name's records wait. */
+  readonly waiting = new Map<string, SchemaWaiting>();
+
+  async digest({ name }: TransformationConfig): Promise<FileDigests> {
+    return { moduleSha256: this.files.get(name) ?? 'builtin', schemasSha256: this.schemas.get(name) };
   }
 
   async topics(config: TransformationConfig): Promise<KafkaEdge['topics']> {
@@ -47,13 +56,18 @@ export class FakeFactory implements TransformFactory {
     return { known: () => 'ok', check: async () => undefined };
   }
 
-  async guest(config: TransformationConfig, known?: PreparedModule): Promise<GuestEngine> {
-    const sha256 = known?.facts.sha256 ?? this.files.get(config.name);
+  async guest(config: TransformationConfig, known?: VersionFiles): Promise<GuestEngine> {
+    const files = known ?? this.#filesOf(config.name);
+    const sha256 = files.module?.facts.sha256;
     await this.guestGates.get(config.name);
     const failure = this.guestFailures.get(config.name);
     if (failure !== undefined) throw failure;
     if (known === undefined && sha256 !== undefined && this.badModules.has(sha256)) {
       throw new StreamlineError('module.invalid', `${sha256} is no good`);
+    }
+    const schema = files.schemas?.sha256;
+    if (known === undefined && schema !== undefined && this.badSchemas.has(schema)) {
+      throw new StreamlineError('schema.incompatible', `${schema} is no good`);
     }
     const executor: Executor = {
       parallelism: 1,
@@ -69,8 +83,15 @@ export class FakeFactory implements TransformFactory {
       stuckThreads: 0,
       logLinesDropped: 0,
     };
-    const module = sha256 === undefined ? undefined : ({ facts: { sha256 } } as PreparedModule);
-    return { executor, module, report: () => report };
+    return { executor, files, report: () => ({ ...report, waiting: this.waiting.get(config.name) }) };
+  }
+
+  #filesOf(name: string): VersionFiles {
+    const [module, schemas] = [this.files.get(name), this.schemas.get(name)];
+    return {
+      module: module === undefined ? undefined : ({ facts: { sha256: module } } as PreparedModule),
+      schemas: schemas === undefined ? undefined : { input: undefined, output: '"string"', sha256: schemas },
+    };
   }
 
   async edge(config: TransformationConfig): Promise<KafkaEdge> {
@@ -86,7 +107,8 @@ export class FakeFactory implements TransformFactory {
         this.events.push(`${name} joined`);
         handlers.assigned([0]);
       },
-      poll: () => new Promise((resolve) => setImmediate(() => resolve(undefined))),
+      // Unref: a test that fails before it has closed everything ends nevertheless.
+      poll: () => new Promise((resolve) => void setImmediate(() => resolve(undefined)).unref()),
       release: () => undefined,
       pause: () => undefined,
       resume: () => undefined,

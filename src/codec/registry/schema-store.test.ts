@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { StreamlineError } from '../../base/error.ts';
+import { settled, SimClock } from '../../pipeline/sim/sim-clock.ts';
+import type { SchemaWish } from '../schema.ts';
+import { SchemaStore, type SchemaFetcher } from './schema-store.ts';
+import type { SchemaToRegister, SubjectSchema } from './registry-client.ts';
+
+const LIMITS = { cachedSchemas: 10, subjectTtlMs: 60_000, unknownTtlMs: 5000 };
+const latest: SchemaWish = { by: 'subject', subject: 's', version: 'latest' };
+
+class CountingFetcher implements SchemaFetcher {
+  readonly asked: string[] = [];
+  atOnce = 0;
+  atOnceMost = 0;
+  /** Its answers are held back until it is called. */
+  release: (() => void) | undefined;
+  latest = 1;
+  error: StreamlineError | undefined;
+  readonly unknown = new Set<number>();
+
+  schema(id: number): Promise<SubjectSchema> {
+    return this.#answer(`#${id}`, () => {
+      if (this.unknown.has(id)) throw new StreamlineError('schema.unknown_id', `no ${id}`);
+      return schemaOf(id);
+    });
+  }
+  subject(subject: string, version: number | 'latest'): Promise<SubjectSchema> {
+    const schema = schemaOf(version === 'latest' ? this.latest : version);
+    return this.#answer(`${subject}@${version}`, () => schema);
+  }
+  register(subject: string, { text }: SchemaToRegister): Promise<number> {
+    return this.#answer(`register ${subject} ${text}`, () => 70);
+  }
+  registered(subject: string, { text }: SchemaToRegister): Promise<{ id: number; version: number } | undefined> {
+    return this.#answer(`registered ${subject} ${text}`, () => (text === 'there' ? { id: 71, version: 1 } : undefined));
+  }
+
+  hold(): void {
+    this.#held = new Promise((resolve) => {
+      this.release = () => {
+        this.#held = Promise.resolve();
+        resolve();
+      };
+    });
+  }
+  #held = Promise.resolve();
+
+  async #answer<T>(question: string, answer: () => T): Promise<T> {
+    this.asked.push(question);
+    this.atOnce += 1;
+    this.atOnceMost = Math.max(this.atOnceMost, this.atOnce);
+    try {
+      await this.#held;
+      await settled();
+      if (this.error !== undefined) throw this.error;
+      return answer();
+    } finally {
+      this.atOnce -= 1;
+    }
+  }
+}
+
+function schemaOf(id: number): SubjectSchema {
+  return { id, type: 'AVRO', text: `"${id}"`, references: [], subject: 's', version: id };
+}
+
+function world(limits: Partial<typeof LIMITS> = {}) {
+  const clock = new SimClock();
+  const fetcher = new CountingFetcher();
+  const warnings: string[] = [];
+  const store = new SchemaStore(fetcher, { ...LIMITS, ...limits }, clock, (message) => void warnings.push(message));
+  const idOf = async (wish: SchemaWish): Promise<number | string> => {
+    assert.ok(wish.by !== 'file');
+    const answer = await store.get(wish);
+    return 'schema' in answer ? answer.schema.id : answer.fault.code;
+  };
+  return { clock, fetcher, store, warnings, idOf };
+}
+
+test('a thousand ids, each asked for by many at once, cost a thousand calls, a few at a time', async () => {
+  const { fetcher, idOf } = world({ cachedSchemas: 1000 });
+  const ids = Array.from({ length: 1000 }, (_, i) => i);
+  const all = [...ids, ...ids.toReversed(), ...ids, ...ids, ...ids];
+  const answers = await Promise.all(all.map((id) => idOf({ by: 'id', id })));
+  assert.deepEqual(answers, all);
+  assert.equal(fetcher.asked.length, 1000);
+  assert.equal(new Set(fetcher.asked).size, 1000);
+  assert.ok(fetcher.atOnceMost > 1 && fetcher.atOnceMost <= 8, `${fetcher.atOnceMost} at once`);
+  await Promise.all(all.map((id) => idOf({ by: 'id', id })));
+  assert.equal(fetcher.asked.length, 1000);
+});
+
+test('an id and a numbered version never change, the latest is asked for again after its time', async () => {
+  const { clock, fetcher, store, idOf } = world();
+  const wishes: SchemaWish[] = [{ by: 'id', id: 4 }, { by: 'subject', subject: 's', version: 4 }, latest];
+  for (const wish of wishes) await idOf(wish);
+  assert.deepEqual(fetcher.asked, ['#4', 's@4', 's@latest']);
+  assert.deepEqual(await store.get({ by: 'id', id: 4 }), { schema: schemaOf(4) });
+  await clock.advance(59_000);
+  assert.equal((await store.get({ ...latest })).freshForMs, 1000);
+  for (const wish of wishes) await idOf(wish);
+  assert.equal(fetcher.asked.length, 3);
+  await clock.advance(1_000_000);
+  for (const wish of wishes) await idOf(wish);
+  await settled();
+  assert.deepEqual(fetcher.asked.slice(3), ['s@latest']);
+});
+
+test('a latest version past its time is answered at once and refreshed behind, by one request', async () => {
+  const { clock, fetcher, store, idOf } = world();
+  assert.equal(await idOf(latest), 1);
+  fetcher.latest = 2;
+  await clock.advance(60_000);
+  fetcher.hold();
+  assert.deepEqual(await Promise.all([idOf(latest), idOf(latest), idOf(latest)]), [1, 1, 1]);
+  const { freshForMs = 0 } = await store.get({ ...latest });
+  assert.ok(freshForMs > 0 && freshForMs <= 1000, 'asked again soon, and not at once');
+  assert.equal(fetcher.asked.length, 2);
+  fetcher.release?.();
+  await settled();
+  await settled();
+  assert.equal(await idOf(latest), 2);
+  assert.equal(fetcher.asked.length, 2);
+});
+
+test('a subject that cannot be refreshed or was deleted stays as it was, said once per change', async () => {
+  const { clock, fetcher, warnings, idOf } = world();
+  await idOf(latest);
+  fetcher.error = new StreamlineError('registry.unreachable', 'it is down');
+  for (let i = 0; i < 10; i += 1) {
+    await clock.advance(60_000);
+    assert.equal(await idOf(latest), 1);
+    await settled();
+  }
+  assert.equal(fetcher.asked.length, 11);
+  assert.deepEqual(warnings, [
+    's@latest cannot be looked up, schema id 1 stays in use: it is down [registry.unreachable]',
+  ]);
+  fetcher.error = new StreamlineError('schema.missing', 'deleted');
+  for (let i = 0; i < 3; i += 1) {
+    await clock.advance(60_000);
+    assert.equal(await idOf(latest), 1);
+    await settled();
+  }
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[1] ?? '', /deleted/);
+  fetcher.error = undefined;
+  fetcher.latest = 9;
+  for (let i = 0; i < 3; i += 1) {
+    await clock.advance(60_000);
+    await idOf(latest);
+    await settled();
+  }
+  assert.equal(await idOf(latest), 9);
+  assert.deepEqual(warnings.slice(2), ['s@latest can be looked up again: it is schema id 9']);
+});
+
+test('an old latest whose refresh fails is not asked for at every question', async () => {
+  const { clock, fetcher, idOf } = world();
+  await idOf(latest);
+  fetcher.error = new StreamlineError('registry.failed', '500');
+  await clock.advance(60_000);
+  for (let i = 0; i < 90; i += 1) {
+    await idOf(latest);
+    await clock.advance(100);
+  }
+  assert.equal(fetcher.asked.length, 2);
+  await clock.advance(2000);
+  await idOf(latest);
+  await settled();
+  assert.equal(fetcher.asked.length, 3);
+});
+
+test('an id that nobody knows is asked for again after its own time, and one that came since is found', async () => {
+  const { clock, fetcher, store, idOf } = world();
+  fetcher.unknown.add(5);
+  assert.equal(await idOf({ by: 'id', id: 5 }), 'schema.unknown_id');
+  assert.deepEqual(await store.get({ by: 'id', id: 5 }), {
+    fault: { code: 'schema.unknown_id', message: 'no 5' },
+    freshForMs: 5000,
+  });
+  fetcher.unknown.clear();
+  await clock.advance(4999);
+  assert.equal(await idOf({ by: 'id', id: 5 }), 'schema.unknown_id');
+  assert.equal(fetcher.asked.length, 1);
+  await clock.advance(1);
+  assert.equal(await idOf({ by: 'id', id: 5 }), 5);
+  assert.equal(fetcher.asked.length, 2);
+});
+
+test('a registry that cannot be asked is no answer, and nothing of it is kept', async () => {
+  const { fetcher, store, idOf } = world();
+  fetcher.error = new StreamlineError('registry.unauthorized', 'no');
+  const both = [store.get({ by: 'id', id: 1 }), store.get({ by: 'id', id: 1 })];
+  for (const asked of both) await assert.rejects(asked, { code: 'registry.unauthorized' });
+  assert.equal(fetcher.asked.length, 1);
+  fetcher.error = undefined;
+  assert.equal(await idOf({ by: 'id', id: 1 }), 1);
+});
+
+test('no more is kept than its bound, the longest unused goes first, and unknown ids push out nothing', async () => {
+  const { fetcher, idOf } = world({ cachedSchemas: 3 });
+  for (const id of [1, 2, 3]) await idOf({ by: 'id', id });
+  await idOf({ by: 'id', id: 1 });
+  await idOf({ by: 'id', id: 4 });
+  fetcher.asked.length = 0;
+  for (const id of [1, 3, 4]) await idOf({ by: 'id', id });
+  assert.deepEqual(fetcher.asked, []);
+  await idOf({ by: 'id', id: 2 });
+  assert.deepEqual(fetcher.asked, ['#2']);
+  for (let id = 100; id < 200; id += 1) fetcher.unknown.add(id);
+  for (let id = 100; id < 200; id += 1) await idOf({ by: 'id', id });
+  fetcher.asked.length = 0;
+  for (const id of [3, 4, 2]) await idOf({ by: 'id', id });
+  assert.deepEqual(fetcher.asked, []);
+});
+
+test('what is forgotten is asked for anew, and an answer from before is not kept', async () => {
+  const { fetcher, store, idOf } = world();
+  fetcher.hold();
+  const before = idOf(latest);
+  await settled();
+  store.forget({ by: 'subject', subject: 's', version: 'latest' });
+  fetcher.latest = 2;
+  fetcher.release?.();
+  assert.equal(await before, 1);
+  assert.equal(await idOf(latest), 2);
+  assert.deepEqual(fetcher.asked, ['s@latest', 's@latest']);
+  store.forget({ by: 'subject', subject: 's', version: 'latest' });
+  await idOf(latest);
+  assert.equal(fetcher.asked.length, 3);
+});
+
+test('the schema of a file is found under the subject, or registered, or a fault', async () => {
+  const { fetcher, store } = world();
+  const wish = (text: string, autoRegister: boolean) => {
+    const file = { schema: { type: 'AVRO', text } as const, autoRegister };
+    return store.get({ by: 'file', subject: 's', file });
+  };
+  assert.deepEqual(await wish('there', false), { schema: { id: 71, type: 'AVRO', text: 'there', references: [] } });
+  const absent = await wish('absent', false);
+  assert.ok('fault' in absent);
+  assert.equal(absent.fault.code, 'schema.not_registered');
+  assert.deepEqual(await wish('absent', true), { schema: { id: 70, type: 'AVRO', text: 'absent', references: [] } });
+  await Promise.all([wish('there', false), wish('absent', false), wish('absent', true)]);
+  assert.deepEqual(fetcher.asked, ['registered s there', 'registered s absent', 'register s absent']);
+});

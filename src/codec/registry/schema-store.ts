@@ -1,0 +1,189 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { StreamlineError, toStreamlineError } from '../../base/error.ts';
+import type { RegistryConfig } from '../../spec/registry-config.ts';
+import { wishKey, type RegisteredSchema, type SchemaAnswer, type SchemaWish } from '../schema.ts';
+import { RecentMap } from './recent-map.ts';
+import type { RegistryClient, SchemaToRegister } from './registry-client.ts';
+import { Turnstile } from './turnstile.ts';
+
+export type SchemaFetcher = Pick<RegistryClient, 'schema' | 'subject' | 'register' | 'registered'>;
+
+/** A schema that is not the registry's but a spec's, and what to do with it under a subject. */
+export interface FileSchema {
+  readonly schema: SchemaToRegister;
+  /** Registers it where it is not registered; else it must be. */
+  readonly autoRegister: boolean;
+}
+
+/** A wish as the store can grant it: a file is a transform's own. */
+export type StoreWish =
+  | Exclude<SchemaWish, { readonly by: 'file' }>
+  | { readonly by: 'file'; readonly subject: string; readonly file: FileSchema };
+
+export type StoreLimits = Pick<RegistryConfig, 'cachedSchemas' | 'subjectTtlMs' | 'unknownTtlMs'>;
+
+interface Known {
+  readonly schema: RegisteredSchema;
+  /** Of the clock's monotonic time; Infinity for what never changes: an id, a version with a number. */
+  readonly freshUntilMs: number;
+}
+
+interface Fault {
+  readonly fault: StreamlineError;
+  readonly freshUntilMs: number;
+}
+
+const FETCHES_AT_ONCE = 8;
+/** How soon whoever got the old latest version asks again, and how soon it is looked up again after that failed. */
+const STALE_ASK_MS = 1000;
+const STALE_RETRY_MS = 10_000;
+
+/**
+ * All schemas of one registry that this process knows: one fetch serves all who ask. What is known stays usable whatever the
+ * registry does; what it says it does not have is asked for again soon.
+ */
+export class SchemaStore {
+  readonly #fetcher: SchemaFetcher;
+  readonly #limits: StoreLimits;
+  readonly #clock: Clock;
+  readonly #warn: (message: string) => void;
+  readonly #known: RecentMap<Known>;
+  /** Apart: a flood of ids that nobody knows must not push out what is known. */
+  readonly #faults: RecentMap<Fault>;
+  readonly #underWay = new Map<string, Promise<SchemaAnswer>>();
+  readonly #turnstile = new Turnstile(FETCHES_AT_ONCE);
+  /** Subjects whose latest version cannot be looked up, with why. */
+  readonly #stale: RecentMap<string>;
+
+  /** @param warn told once when the latest version of a subject cannot be looked up any more, and once when it can again */
+  constructor(fetcher: SchemaFetcher, limits: StoreLimits, clock: Clock, warn: (message: string) => void = () => {}) {
+    this.#fetcher = fetcher;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#warn = warn;
+    this.#known = new RecentMap(limits.cachedSchemas);
+    this.#faults = new RecentMap(limits.cachedSchemas);
+    this.#stale = new RecentMap(limits.cachedSchemas);
+  }
+
+  /** Rejects with registry.* when the registry cannot be asked, with guest.closed when its client is closed. */
+  get(wish: StoreWish): Promise<SchemaAnswer> {
+    const key = keyOf(wish);
+    const known = this.#known.get(key);
+    if (known !== undefined) {
+      if (known.freshUntilMs > this.#clock.nowMs()) return Promise.resolve(this.#answer(known));
+      // Whoever asks does not wait; how it ends is told by #learn and #keep.
+      this.#fetch(wish, key).catch(() => undefined);
+      return Promise.resolve(this.#answer(known));
+    }
+    const fault = this.#faults.get(key);
+    if (fault !== undefined && fault.freshUntilMs > this.#clock.nowMs()) return Promise.resolve(this.#answer(fault));
+    return this.#fetch(wish, key);
+  }
+
+  /** What was known of it is asked for anew: for whoever has just registered a schema. */
+  forget(wish: StoreWish): void {
+    const key = keyOf(wish);
+    this.#known.delete(key);
+    this.#faults.delete(key);
+    this.#underWay.delete(key);
+  }
+
+  #fetch(wish: StoreWish, key: string): Promise<SchemaAnswer> {
+    const underWay = this.#underWay.get(key);
+    if (underWay !== undefined) return underWay;
+    const fetch: Promise<SchemaAnswer> = this.#turnstile
+      .pass(() => this.#ask(wish))
+      .then(
+        (schema) => this.#learn(wish, key, fetch, schema),
+        (error: unknown) => this.#fail(key, fetch, error),
+      );
+    this.#underWay.set(key, fetch);
+    return fetch;
+  }
+
+  #ask(wish: StoreWish): Promise<RegisteredSchema> {
+    switch (wish.by) {
+      case 'id':
+        return this.#fetcher.schema(wish.id);
+      case 'subject':
+        return this.#fetcher.subject(wish.subject, wish.version);
+      case 'file':
+        return this.#askForFile(wish.subject, wish.file);
+    }
+  }
+
+  async #askForFile(subject: string, { schema, autoRegister }: FileSchema): Promise<RegisteredSchema> {
+    const id = autoRegister
+      ? await this.#fetcher.register(subject, schema)
+      : (await this.#fetcher.registered(subject, schema))?.id;
+    if (id !== undefined) return { id, type: schema.type, text: schema.text, references: [] };
+    throw new StreamlineError('schema.not_registered', `subject ${subject} does not have the schema of schema_file`, {
+      suggestion: 'Register it, or write `auto_register: true`.',
+    });
+  }
+
+  #learn(wish: StoreWish, key: string, fetch: Promise<SchemaAnswer>, schema: RegisteredSchema): SchemaAnswer {
+    const ttlMs = isLatest(wish) ? this.#limits.subjectTtlMs : Infinity;
+    const known: Known = { schema, freshUntilMs: this.#clock.nowMs() + ttlMs };
+    if (!this.#isCurrent(key, fetch)) return this.#answer(known);
+    this.#known.set(key, known);
+    this.#faults.delete(key);
+    if (this.#stale.get(key) !== undefined) {
+      this.#stale.delete(key);
+      this.#warn(`${key} can be looked up again: it is schema id ${schema.id}`);
+    }
+    return this.#answer(known);
+  }
+
+  #fail(key: string, fetch: Promise<SchemaAnswer>, error: unknown): SchemaAnswer {
+    const isCurrent = this.#isCurrent(key, fetch);
+    const fault = error instanceof StreamlineError && error.code.startsWith('schema.') ? error : undefined;
+    const known = this.#known.get(key);
+    if (known !== undefined && isCurrent) return this.#keep(key, known, toStreamlineError(error));
+    if (fault === undefined) throw error;
+    const answer: Fault = { fault, freshUntilMs: this.#clock.nowMs() + this.#limits.unknownTtlMs };
+    if (isCurrent) this.#faults.set(key, answer);
+    return this.#answer(answer);
+  }
+
+  /** A subject that was deleted, a registry that is down: what was the latest goes on being it. */
+  #keep(key: string, known: Known, error: StreamlineError): SchemaAnswer {
+    const pauseMs = Math.min(this.#limits.subjectTtlMs, STALE_RETRY_MS);
+    this.#known.set(key, { ...known, freshUntilMs: this.#clock.nowMs() + pauseMs });
+    if (this.#stale.get(key) !== error.code && error.code !== 'guest.closed') {
+      this.#stale.set(key, error.code);
+      this.#warn(
+        `${key} cannot be looked up, schema id ${known.schema.id} stays in use: ${error.message} [${error.code}]`,
+      );
+    }
+    return this.#answer(known);
+  }
+
+  /** False: it was forgotten meanwhile, and what comes is of before. */
+  #isCurrent(key: string, fetch: Promise<SchemaAnswer>): boolean {
+    if (this.#underWay.get(key) !== fetch) return false;
+    this.#underWay.delete(key);
+    return true;
+  }
+
+  #answer(entry: Known | Fault): SchemaAnswer {
+    const leftMs = entry.freshUntilMs - this.#clock.nowMs();
+    const fresh = leftMs === Infinity ? {} : { freshForMs: leftMs > 0 ? leftMs : STALE_ASK_MS };
+    if ('schema' in entry) return { schema: entry.schema, ...fresh };
+    const { code, message } = entry.fault;
+    return { fault: { code, message }, ...fresh };
+  }
+}
+
+function keyOf(wish: StoreWish): string {
+  if (wish.by !== 'file') return wishKey(wish);
+  const { schema, autoRegister } = wish.file;
+  const digest = createHash('sha256').update(schema.text).digest('hex');
+  return `${wishKey(wish)}:${schema.type}:${digest}:${autoRegister}`;
+}
+
+function isLatest(wish: StoreWish): boolean {
+  return wish.by === 'subject' && wish.version === 'latest';
+}

@@ -1,0 +1,316 @@
+import { SchemaTable } from '../codec/schema-table.ts';
+import { Misfit } from '../codec/misfit.ts';
+import { PartReader, PartWriter } from '../codec/part-codec.ts';
+import { wishFor, type RecordFormats, type SubjectRule } from '../codec/record-formats.ts';
+import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
+import type { BatchReader } from '../pipeline/packed-batch.ts';
+import { RECORD } from '../pipeline/packed-batch.ts';
+import {
+  DEFAULT_TOPIC,
+  HEADERS_FROM_INPUT,
+  KEY_FROM_INPUT,
+  KIND_FAILED,
+  KIND_OUTPUT,
+  RESULT,
+  ResultReader,
+  ResultWriter,
+  VALUE_FROM_INPUT,
+} from '../pipeline/packed-results.ts';
+import { BATCH_FULL, batchOutputBytesMax } from './batch-output.ts';
+import { byteView, type ByteView } from './byte-view.ts';
+import type { BatchContext, Guest } from './guest.ts';
+import type { HostContext } from './host-functions/host-context.ts';
+import { SCRATCH_RECORD_AT, ScratchRecord } from './scratch-record.ts';
+import type { TopicTable } from './topic-table.ts';
+
+const ENTRY_AT = 0;
+const RESULT_BYTES_INITIAL = 64 * 1024;
+
+/** The record between formats: what the inner guest reads and writes. */
+class InnerRecord implements BatchContext {
+  readonly record = new ScratchRecord();
+  readonly writer = new ResultWriter(new SharedArrayBuffer(RESULT_BYTES_INITIAL));
+  readonly topics: TopicTable;
+  #output: ByteView;
+  #results: ResultReader;
+
+  constructor(topics: TopicTable) {
+    this.topics = topics;
+    this.#output = byteView(this.writer.buffer);
+    this.#results = new ResultReader(this.writer.buffer);
+  }
+
+  get reader(): BatchReader {
+    return this.record.reader;
+  }
+  get input(): ByteView {
+    return this.record.input;
+  }
+  get output(): ByteView {
+    if (this.#output.bytes.buffer !== this.writer.buffer) this.#output = byteView(this.writer.buffer);
+    return this.#output;
+  }
+  /** Reads what the guest has written. */
+  get results(): ResultReader {
+    if (this.#results.bytes.buffer !== this.writer.buffer) this.#results = new ResultReader(this.writer.buffer);
+    return this.#results;
+  }
+}
+
+/** Grows as it is written to. */
+class GrowingBytes {
+  bytes = Buffer.allocUnsafeSlow(RESULT_BYTES_INITIAL);
+
+  grow(bytesMin: number): void {
+    const larger = Buffer.allocUnsafeSlow(Math.max(bytesMin, this.bytes.length * 2));
+    this.bytes.copy(larger);
+    this.bytes = larger;
+  }
+}
+
+/**
+ * Runs records through a guest in other formats than those of the topics: what is on the input becomes what the guest sees, what the guest writes
+ * becomes what the output's format says. Where a schema is not there yet, `run` throws SchemaNeeded and is called again when it is:
+ * a guest is shown a record once.
+ */
+export class FormattedRecords {
+  readonly #formats: RecordFormats;
+  readonly #table: SchemaTable;
+  readonly #inner: InnerRecord;
+  readonly #host: HostContext;
+  readonly #outputBytesMax: number;
+  readonly #keyReader: PartReader;
+  readonly #valueReader: PartReader;
+  readonly #keyWriter: PartWriter;
+  readonly #valueWriter: PartWriter;
+  readonly #parts = new GrowingBytes();
+  /** The guest has had the record, and its answer waits for a schema. */
+  #answered: { readonly alive: boolean } | undefined;
+  /** Subjects in use, looked at for newer versions. */
+  readonly #followed = new Map<string, SchemaWish>();
+
+  constructor(formats: RecordFormats, topics: TopicTable, host: HostContext, outputBytesMax: number) {
+    const { input, output, itemsMax, schemasMax } = formats;
+    this.#formats = formats;
+    this.#inner = new InnerRecord(topics);
+    this.#host = host;
+    this.#outputBytesMax = batchOutputBytesMax(outputBytesMax);
+    this.#table = new SchemaTable(
+      {
+        input: { json: input.json, unknownFields: 'fail', itemsMax },
+        output: { json: output.json, unknownFields: output.unknownFields, itemsMax },
+      },
+      schemasMax,
+    );
+    this.#keyReader = new PartReader(input.key, this.#table, undefined);
+    this.#valueReader = new PartReader(input.value, this.#table, input.reader);
+    this.#keyWriter = new PartWriter(output.key, this.#table);
+    this.#valueWriter = new PartWriter(output.value, this.#table);
+  }
+
+  /** Takes in the schemas known from the start, and compiles them. Throws Misfit schema.*: the transform cannot begin with them. */
+  open(nowMs: number): void {
+    this.#table.nowMs = nowMs;
+    const { output, schemas } = this.#formats;
+    for (const { part, wish, answer } of schemas) {
+      this.#table.pin(wish, answer);
+      this.#follow(wish);
+      const schema = this.#table.find(wish);
+      if (part === 'reader') schema.avro('input');
+      else if ((part === 'key' ? output.key : output.value) === 'json') schema.json();
+      else schema.avro('output');
+    }
+  }
+
+  supply(wish: SchemaWish, answer: SchemaAnswer): void {
+    this.#table.supply(wish, answer);
+    this.#follow(wish);
+  }
+
+  #follow(wish: SchemaWish): void {
+    if (wish.by === 'subject' && wish.version === 'latest') this.#followed.set(wish.subject, wish);
+  }
+
+  /** Looks over a batch for schemas that its records name and nobody here knows: they are asked for together. */
+  wishesOf(reader: BatchReader, bytes: Buffer, nowMs: number): SchemaWish[] {
+    this.#table.nowMs = nowMs;
+    const { input } = this.#formats;
+    const wishes = new Map<number, SchemaWish>();
+    if (input.key === 'bytes' && input.value === 'bytes') return [];
+    for (let i = 0; i < reader.recordCount; i += 1) {
+      const at = reader.recordAt(i);
+      const valueStart = reader.valueStart(at);
+      if (input.key !== 'bytes') this.#keyReader.addWishes(bytes, at + RECORD.key, valueStart, wishes);
+      if (input.value !== 'bytes') this.#valueReader.addWishes(bytes, valueStart, reader.headersStart(at), wishes);
+    }
+    return [...wishes.values()];
+  }
+
+  /** Subjects whose latest version may be another by now: they serve on until the answer is there. */
+  staleWishes(): SchemaWish[] {
+    return [...this.#followed.values()].filter((wish) => this.#table.isStale(wish));
+  }
+
+  /** As Guest.run. Throws SchemaNeeded. */
+  run(guest: () => Guest, batch: BatchContext, at: number, recordIndex: number): boolean {
+    if (this.#answered === undefined) {
+      // Before the record is read: a new instance begins without one.
+      const runner = guest();
+      const misfit = this.#read(batch, at);
+      if (misfit !== undefined) {
+        batch.writer.failed(recordIndex, misfit.code, `input ${misfit.message}`, 0);
+        return true;
+      }
+      this.#inner.writer.reset(this.#inner.writer.buffer);
+      this.#answered = { alive: runner.run(this.#inner, SCRATCH_RECORD_AT, recordIndex) };
+    }
+    this.#write(batch, at, recordIndex);
+    const { alive } = this.#answered;
+    this.#answered = undefined;
+    return alive;
+  }
+
+  /** Throws SchemaNeeded: then nothing has happened yet. */
+  #read(batch: BatchContext, at: number): { readonly code: Misfit['code']; readonly message: string } | undefined {
+    const { reader, input } = batch;
+    const { record } = this.#inner;
+    const { bytes } = input;
+    const keyStart = at + RECORD.key;
+    const valueStart = reader.valueStart(at);
+    const valueEnd = reader.headersStart(at);
+    let part = 'key';
+    try {
+      record.begin(reader, at);
+      const key = reader.keyLength(at) < 0 ? undefined : this.#keyReader.read(bytes, keyStart, valueStart);
+      record.key(key, bytes, valueStart);
+      part = 'value';
+      const value = reader.valueLength(at) < 0 ? undefined : this.#valueReader.read(bytes, valueStart, valueEnd);
+      record.value(value, bytes, valueEnd);
+      record.headers(reader, at, bytes);
+      this.#host.schemas(
+        key === undefined ? undefined : this.#keyReader.schema,
+        value === undefined ? undefined : this.#valueReader.schema,
+      );
+      return undefined;
+    } catch (thrown) {
+      if (!(thrown instanceof Misfit)) throw thrown;
+      return { code: thrown.code, message: `${part}: ${thrown.describe()}` };
+    }
+  }
+
+  /** Throws SchemaNeeded: it is called again with the same answer. */
+  #write(batch: BatchContext, at: number, recordIndex: number): void {
+    const { results } = this.#inner;
+    const kind = results.kind(ENTRY_AT);
+    const fuelUsed = results.fuelUsed(ENTRY_AT);
+    const { writer } = batch;
+    if (kind === KIND_FAILED) {
+      const { code, message } = results.failure(ENTRY_AT);
+      writer.failed(recordIndex, code, message, fuelUsed);
+      return;
+    }
+    const topic = results.topic(ENTRY_AT);
+    const partition = results.partition(ENTRY_AT);
+    if (kind !== KIND_OUTPUT) {
+      writer.plain(recordIndex, kind, results.flags(ENTRY_AT), topic, partition, fuelUsed);
+      return;
+    }
+    let part = 'key';
+    try {
+      const keyEnd = this.#writeKey(batch, at, topic);
+      part = 'value';
+      const valueEnd = this.#writeValue(batch, at, topic, Math.max(0, keyEnd));
+      this.#entry(batch, recordIndex, keyEnd, valueEnd);
+    } catch (thrown) {
+      if (!(thrown instanceof Misfit)) throw thrown;
+      writer.failed(recordIndex, thrown.code, `output ${part}: ${thrown.describe()}`, fuelUsed);
+    }
+  }
+
+  /** @returns where the key ends in `#parts`; -1: null; -2: it is the input's */
+  #writeKey({ reader }: BatchContext, at: number, topic: number): number {
+    const { results, record } = this.#inner;
+    const { input, output } = this.#formats;
+    const fromInput = (results.flags(ENTRY_AT) & KEY_FROM_INPUT) !== 0;
+    const wish = this.#wish(output.keySubject, topic);
+    if (fromInput && this.#isUnchanged(input.key, output.key, this.#keyReader, wish, reader.keyLength(at))) return -2;
+    const length = fromInput ? record.keyLength : results.keyLength(ENTRY_AT);
+    if (length < 0) return -1;
+    const bytes = fromInput
+      ? record.input.bytes.subarray(SCRATCH_RECORD_AT + RECORD.key, SCRATCH_RECORD_AT + RECORD.key + length)
+      : this.#inner.output.bytes.subarray(RESULT.key, RESULT.key + length);
+    return this.#keyWriter.write(bytes, wish, this.#parts, 0);
+  }
+
+  /** @returns where the value ends in `#parts`; -1: null; -2: it is the input's */
+  #writeValue({ reader }: BatchContext, at: number, topic: number, start: number): number {
+    const { results, record } = this.#inner;
+    const { input, output } = this.#formats;
+    const fromInput = (results.flags(ENTRY_AT) & VALUE_FROM_INPUT) !== 0;
+    const wish = this.#wish(output.valueSubject, topic);
+    if (fromInput && this.#isUnchanged(input.value, output.value, this.#valueReader, wish, reader.valueLength(at))) {
+      return -2;
+    }
+    const length = fromInput ? record.reader.valueLength(SCRATCH_RECORD_AT) : results.valueLength(ENTRY_AT);
+    if (length < 0) return -1;
+    const from = fromInput
+      ? record.reader.valueStart(SCRATCH_RECORD_AT)
+      : RESULT.key + Math.max(0, results.keyLength(ENTRY_AT));
+    const { bytes } = fromInput ? record.input : this.#inner.output;
+    return this.#valueWriter.write(bytes.subarray(from, from + length), wish, this.#parts, start);
+  }
+
+  /** What the guest passed on as it was stays byte for byte what it was, where the formats of both sides are one. */
+  #isUnchanged(
+    input: string,
+    output: string,
+    partReader: PartReader,
+    wish: SchemaWish | undefined,
+    length: number,
+  ): boolean {
+    if (length < 0) return true;
+    if (input !== output) return false;
+    if (input === 'bytes') return true;
+    const { schema } = partReader;
+    if (wish === undefined) return schema === undefined;
+    return schema !== undefined && this.#formats.input.reader === undefined && this.#table.find(wish).id === schema.id;
+  }
+
+  #wish(rule: SubjectRule | undefined, topic: number): SchemaWish | undefined {
+    if (rule === undefined) return undefined;
+    const name = topic === DEFAULT_TOPIC ? this.#formats.output.topic : this.#inner.topics.names[topic];
+    return wishFor(rule, name ?? '');
+  }
+
+  #entry({ writer }: BatchContext, recordIndex: number, keyEnd: number, valueEnd: number): void {
+    const { results } = this.#inner;
+    const keyBytes = Math.max(0, keyEnd);
+    const bodyBytes = valueEnd < 0 ? keyBytes : valueEnd;
+    const headersFromInput = (results.flags(ENTRY_AT) & HEADERS_FROM_INPUT) !== 0;
+    const headersLength = headersFromInput ? 0 : results.headersLength(ENTRY_AT);
+    const fuelUsed = results.fuelUsed(ENTRY_AT);
+    if (writer.byteLength + bodyBytes + headersLength > this.#outputBytesMax) {
+      writer.failed(recordIndex, 'guest.output_too_large', BATCH_FULL, fuelUsed);
+      return;
+    }
+    const flags =
+      (keyEnd === -2 ? KEY_FROM_INPUT : 0) |
+      (valueEnd === -2 ? VALUE_FROM_INPUT : 0) |
+      (headersFromInput ? HEADERS_FROM_INPUT : 0);
+    const topic = results.topic(ENTRY_AT);
+    const partition = results.partition(ENTRY_AT);
+    const space = bodyBytes + headersLength;
+    const bodyAt = writer.begin(recordIndex, KIND_OUTPUT, flags, topic, partition, fuelUsed, space);
+    const { bytes } = writer;
+    bytes.set(this.#parts.bytes.subarray(0, bodyBytes), bodyAt);
+    if (headersLength > 0) {
+      const from = RESULT.key + Math.max(0, results.keyLength(ENTRY_AT)) + Math.max(0, results.valueLength(ENTRY_AT));
+      bytes.set(this.#inner.output.bytes.subarray(from, from + headersLength), bodyAt + bodyBytes);
+    }
+    writer.end(
+      keyEnd === -2 ? 0 : keyEnd,
+      valueEnd === -2 ? 0 : valueEnd < 0 ? -1 : valueEnd - keyBytes,
+      headersLength,
+    );
+  }
+}
