@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { JsonEncoding } from '../src/codec/avro/json-form.ts';
+import type { JsonEncoding } from '../src/codec/avro/json-leaf.ts';
 import { JsonSchema } from '../src/codec/json-schema.ts';
 import { Misfit } from '../src/codec/misfit.ts';
 import { codecOf, encoded, malformed, refusal } from '../src/codec/testing/avro-fixture.ts';

@@ -1,4 +1,4 @@
-import type { JsonEncoding } from './avro/json-form.ts';
+import type { JsonEncoding } from './avro/json-leaf.ts';
 import type { SchemaAnswer, SchemaWish } from './schema.ts';
 
 export type PartFormat = 'bytes' | 'json' | 'avro';

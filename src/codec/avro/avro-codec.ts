@@ -5,20 +5,19 @@ import { Misfit } from '../misfit.ts';
 import { typeOf, types, type AvroType, type CompileOptions, type Resolver, type Schema } from './avsc.ts';
 import { ExactEnum } from './exact-enum.ts';
 import { ExactRecord } from './exact-record.ts';
+import { GuardedArray, GuardedMap, itemBudget } from './collections.ts';
+import { ExactLong } from './exact-long.ts';
+import { ExactUnion } from './exact-union.ts';
 import {
-  ExactLong,
-  ExactUnion,
-  GuardedArray,
-  GuardedMap,
-  itemBudget,
   PromotedDouble,
   PromotedFloat,
   StrictBoolean,
   StrictBytes,
   StrictInt,
   StrictString,
-} from './guarded-types.ts';
-import { JsonForms, type JsonEncoding, type JsonForm } from './json-form.ts';
+} from './strict-primitives.ts';
+import { JsonForms } from './json-form.ts';
+import type { JsonEncoding, JsonForm } from './json-leaf.ts';
 import type { LogicalAttributes } from './logical-form.ts';
 import { resolverOf } from './resolver.ts';
 import { readSchema } from './schema-check.ts';

@@ -1,4 +1,4 @@
-import type { Chosen } from './guarded-types.ts';
+import type { Chosen } from './exact-union.ts';
 
 /** How a value must fit a branch: just as it is; with defaults, or in another spelling; with fields left out. */
 export const CARES = ['exact', 'strict', 'lax'] as const;

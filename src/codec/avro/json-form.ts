@@ -1,30 +1,28 @@
 import { assert } from '../../base/assert.ts';
-import { digitsOf, kindOf } from '../json-text.ts';
+import { digitsOf } from '../json-text.ts';
 import { Misfit, within } from '../misfit.ts';
 import { types, type AvroType } from './avsc.ts';
 import { BranchSearch, CARES, type Care } from './branch-search.ts';
-import { Chosen, isLong } from './guarded-types.ts';
-import { logicalForm, unscaledOf, type LeafForm, type LogicalAttributes } from './logical-form.ts';
+import { Chosen } from './exact-union.ts';
+import {
+  doubleForm,
+  enumForm,
+  fixedForm,
+  floatForm,
+  jsonKind,
+  kinds,
+  mismatch,
+  PRIMITIVE_FORMS,
+  type JsonEncoding,
+  type JsonForm,
+  type JsonKind,
+} from './json-leaf.ts';
+import { logicalForm, type LeafForm, type LogicalAttributes } from './logical-form.ts';
 
 /*
  * How values of Avro types look as JSON, and back (docs/formats.md). `plain`: unions bare, logical types readable. `avro_json`: as the Avro
  * specification encodes JSON, which is what Apache Avro's tools read and write.
  */
-
-export type JsonEncoding = 'plain' | 'avro_json';
-
-/** A type's way to JSON and back. Values are changed in place where that saves a copy: they are nobody else's. */
-interface JsonForm {
-  /** undefined: the value is its JSON already. */
-  readonly toJson: ((value: unknown) => unknown) | undefined;
-  /** Throws Misfit. */
-  readonly fromJson: (json: unknown) => unknown;
-  readonly isFloat?: boolean;
-  /** Kinds of JSON that it may take: how a plain union tells its branches apart. */
-  readonly kinds: ReadonlySet<JsonKind>;
-}
-
-type JsonKind = 'null' | 'boolean' | 'number' | 'string' | 'array' | 'object';
 
 export interface JsonFormOptions {
   readonly json: JsonEncoding;
@@ -33,215 +31,6 @@ export interface JsonFormOptions {
   /** What the schema says of types that are logical. */
   readonly logical: (type: AvroType) => LogicalAttributes | undefined;
 }
-
-const INT_MIN = -(2 ** 31);
-const INT_MAX = 2 ** 31 - 1;
-const FLOAT_MAX = 3.4028235677973366e38;
-const LONG_DIGITS_MAX = 19;
-
-function kinds(...names: readonly JsonKind[]): ReadonlySet<JsonKind> {
-  return new Set(names);
-}
-
-function mismatch(expected: string, json: unknown): Misfit {
-  return new Misfit('record.schema_mismatch', `expected ${expected}, found ${kindOf(json)}`);
-}
-
-function jsonKind(json: unknown): JsonKind {
-  if (json === null) return 'null';
-  if (Array.isArray(json)) return 'array';
-  switch (typeof json) {
-    case 'boolean':
-      return 'boolean';
-    case 'number':
-      return 'number';
-    case 'string':
-      return digitsOf(json) === undefined ? 'string' : 'number';
-    default:
-      return 'object';
-  }
-}
-
-// ---- leaves ------------------------------------------------------------------------------------------------------
-
-const nullForm: JsonForm = {
-  toJson: undefined,
-  fromJson: (json) => {
-    if (json !== null) throw mismatch('null', json);
-    return null;
-  },
-  kinds: kinds('null'),
-};
-
-const booleanForm: JsonForm = {
-  toJson: undefined,
-  fromJson: (json) => {
-    if (typeof json !== 'boolean') throw mismatch('a boolean', json);
-    return json;
-  },
-  kinds: kinds('boolean'),
-};
-
-const intForm: JsonForm = {
-  toJson: undefined,
-  fromJson: (json) => {
-    const digits = digitsOf(json);
-    const number = digits === undefined ? json : Number(unscaledOf(digits, LONG_DIGITS_MAX, 0));
-    if (typeof number !== 'number' || !Number.isInteger(number) || number < INT_MIN || number > INT_MAX) {
-      throw mismatch('an int (32 bits)', json);
-    }
-    // -0 is no int.
-    return number === 0 ? 0 : number;
-  },
-  kinds: kinds('number'),
-};
-
-/** Digits as they are, where a double would round them. */
-function exactNumber(text: string): unknown {
-  return JSON.rawJSON(text);
-}
-
-const longForm: JsonForm = {
-  toJson: (value) => (typeof value === 'bigint' ? exactNumber(String(value)) : value),
-  fromJson: (json) => {
-    if (typeof json === 'number' && Number.isSafeInteger(json)) return json === 0 ? 0 : json;
-    // A number that is not marked has 15 digits at most, and is large by its exponent: a double tells them again.
-    const digits = typeof json === 'number' ? String(json) : digitsOf(json);
-    const value = digits === undefined ? undefined : unscaledOf(digits, LONG_DIGITS_MAX, 0);
-    if (value === undefined || !isLong(value)) throw mismatch('a long (64 bits)', json);
-    const rounded = Number(value);
-    return Number.isSafeInteger(rounded) ? rounded : value;
-  },
-  kinds: kinds('number'),
-};
-
-/** What JSON has no number for. */
-const NOT_FINITE: ReadonlyMap<unknown, number> = new Map([
-  ['NaN', Number.NaN],
-  ['Infinity', Number.POSITIVE_INFINITY],
-  ['-Infinity', Number.NEGATIVE_INFINITY],
-]);
-
-function doubleJson(value: unknown): unknown {
-  // A long that a reader wants as a double may come with all its digits.
-  const number = Number(value);
-  if (!Number.isFinite(number)) return String(number);
-  return Object.is(number, -0) ? exactNumber('-0.0') : number;
-}
-
-/** The shortest digits that are this float again. */
-function floatJson(value: unknown): unknown {
-  const float = Math.fround(Number(value));
-  // Integers up to 2^24 are all floats, and their digits are the shortest.
-  const isPlain = Number.isInteger(float) && Math.abs(float) < 2 ** 24;
-  if (!Number.isFinite(float) || isPlain) return doubleJson(float);
-  for (let digits = 6; digits < 9; digits += 1) {
-    const shorter = Number(float.toPrecision(digits));
-    if (Math.fround(shorter) === float) return shorter;
-  }
-  return Number(float.toPrecision(9));
-}
-
-function fractionOf(json: unknown, expected: string): number {
-  if (typeof json === 'number') {
-    if (Number.isFinite(json)) return json;
-    throw new Misfit('record.schema_mismatch', `expected ${expected}, found a number beyond its range`);
-  }
-  const digits = digitsOf(json);
-  const number = digits === undefined ? NOT_FINITE.get(json) : Number(digits);
-  if (number === undefined) throw mismatch(expected, json);
-  if (digits !== undefined && !Number.isFinite(number)) {
-    throw new Misfit('record.schema_mismatch', `expected ${expected}, found a number beyond its range`);
-  }
-  return number;
-}
-
-const doubleForm: JsonForm = {
-  toJson: doubleJson,
-  fromJson: (json) => fractionOf(json, 'a double'),
-  kinds: kinds('number', 'string'),
-};
-
-const floatForm: JsonForm = {
-  isFloat: true,
-  toJson: floatJson,
-  fromJson: (json) => {
-    const number = fractionOf(json, 'a float');
-    if (Number.isFinite(number) && Math.abs(number) >= FLOAT_MAX) {
-      throw new Misfit('record.schema_mismatch', 'expected a float, found a number beyond its range');
-    }
-    return number;
-  },
-  kinds: kinds('number', 'string'),
-};
-
-const stringForm: JsonForm = {
-  toJson: undefined,
-  fromJson: (json) => {
-    if (typeof json !== 'string' || digitsOf(json) !== undefined) throw mismatch('a string', json);
-    if (!json.isWellFormed()) throw new Misfit('record.schema_mismatch', 'half of a surrogate pair cannot be UTF-8');
-    return json;
-  },
-  kinds: kinds('string'),
-};
-
-// eslint-disable-next-line no-control-regex -- that is the point
-const BEYOND_BYTES = /[^\x00-\xff]/;
-
-function bytesFrom(json: unknown, expected: string): Buffer {
-  if (typeof json !== 'string' || digitsOf(json) !== undefined) throw mismatch(expected, json);
-  if (BEYOND_BYTES.test(json)) {
-    throw new Misfit('record.schema_mismatch', `expected ${expected}: one character from \\u0000 to \\u00ff a byte`);
-  }
-  return Buffer.from(json, 'latin1');
-}
-
-const bytesForm: JsonForm = {
-  toJson: (value) => (value as Buffer).toString('latin1'),
-  fromJson: (json) => bytesFrom(json, 'bytes'),
-  kinds: kinds('string'),
-};
-
-function fixedForm(size: number, name: string): JsonForm {
-  const expected = `${size} bytes (${name})`;
-  return {
-    toJson: (value) => (value as Buffer).toString('latin1'),
-    fromJson: (json) => {
-      const bytes = bytesFrom(json, expected);
-      if (bytes.length !== size)
-        throw new Misfit('record.schema_mismatch', `expected ${expected}, found ${bytes.length}`);
-      return bytes;
-    },
-    kinds: kinds('string'),
-  };
-}
-
-function enumForm(symbols: readonly string[], name: string): JsonForm {
-  const known = new Set(symbols);
-  return {
-    toJson: undefined,
-    fromJson: (json) => {
-      if (typeof json !== 'string' || digitsOf(json) !== undefined) throw mismatch(`a symbol of ${name}`, json);
-      if (!known.has(json))
-        throw new Misfit('record.schema_mismatch', `expected a symbol of ${name}, found another text`);
-      return json;
-    },
-    kinds: kinds('string'),
-  };
-}
-
-const PRIMITIVES: Readonly<Record<string, JsonForm>> = {
-  null: nullForm,
-  boolean: booleanForm,
-  int: intForm,
-  long: longForm,
-  float: floatForm,
-  double: doubleForm,
-  string: stringForm,
-  bytes: bytesForm,
-};
-
-// ---- types made of others ----------------------------------------------------------------------------------------
 
 interface FieldForm {
   readonly name: string;
@@ -279,7 +68,7 @@ export class JsonForms {
     if (type instanceof types.MapType) return this.#map(type);
     if (type instanceof types.EnumType) return enumForm(type.symbols, type.name ?? 'an enum');
     const isFixed = type instanceof types.FixedType;
-    const base = isFixed ? fixedForm(type.size, type.name ?? 'fixed') : PRIMITIVES[type.typeName];
+    const base = isFixed ? fixedForm(type.size, type.name ?? 'fixed') : PRIMITIVE_FORMS[type.typeName];
     assert(base !== undefined, `avro: no form for ${type.typeName}`);
     const attributes = this.#options.json === 'plain' ? this.#options.logical(type) : undefined;
     const plain: LeafForm = { toJson: base.toJson ?? ((value) => value), fromJson: base.fromJson };
@@ -575,5 +364,3 @@ function leafText(json: unknown): string | undefined {
   if (typeof json === 'object' && json !== null && !JSON.isRawJSON(json)) return undefined;
   return digitsOf(json) ?? (Object.is(json, -0) ? '-0.0' : JSON.stringify(json));
 }
-
-export type { JsonForm };

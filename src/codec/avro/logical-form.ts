@@ -1,6 +1,6 @@
 import { Misfit } from '../misfit.ts';
 import { digitsOf, kindOf } from '../json-text.ts';
-import { isLong } from './guarded-types.ts';
+import { isLong } from './exact-long.ts';
 
 /* How logical types look in plain JSON: readable, and without loss. What a text cannot say (a year beyond 9999) stays the number it is. */
 

@@ -6,7 +6,7 @@ const VALUES_MAX = 1_000_000;
 
 /**
  * Records in records can have ever so many values without a byte for any: twice as many with each level. Throws StreamlineError
- * schema.unsupported for such. Arrays and maps are bounded as they are read (guarded-types.ts), unions have a byte each.
+ * schema.unsupported for such. Arrays and maps are bounded as they are read (collections.ts), unions have a byte each.
  */
 export function checkValueCount(type: AvroType): void {
   const counts = new Map<AvroType, number>();
