@@ -18,7 +18,7 @@ export interface FailingLane {
   /** One record has its outcome. */
   settle(outcome: Partial<Outcome>): void;
   /** The cluster would not take the record's output: the failure, when it is the record's own. */
-  refused(failure: ProduceFailure, offset: number, alone: boolean): RecordFailure | undefined;
+  refused(failure: ProduceFailure, offset: number, alone: boolean, several: boolean): RecordFailure | undefined;
   hurryIfDraining(): void;
   /** The record cannot be settled: nothing after it may leave. */
   halt(error: StreamlineError): void;
@@ -80,7 +80,7 @@ export class FailedRecord {
           const [refusal] = await produced;
           if (this.#lane.assignment.ended) return false;
           if (refusal !== undefined) {
-            const own = this.#lane.refused(refusal, this.#record.offset, this.#alone);
+            const own = this.#lane.refused(refusal, this.#record.offset, this.#alone, outcome.several);
             failure = own === undefined ? undefined : { ...own, fuelUsed: outcome.fuelUsed };
             // Nothing of it reached the topic: the transaction is whole.
             return failure !== undefined;

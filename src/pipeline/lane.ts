@@ -318,13 +318,15 @@ export class Lane {
   ): Promise<boolean> {
     const batch = new BatchReader(slot.ticket.batch.buffer);
     const own = new Map<number, RecordFailure>();
-    for (const failure of failures) {
-      const offset = batch.offset(batch.recordAt(failure.recordIndex));
-      const failed = this.#refused(failure, offset, range.alone);
-      if (failed !== undefined) own.set(failure.recordIndex, failed);
+    const several = recordsWithSeveral(new ResultReader(work.buffer), range);
+    const first = firstOfEach(failures);
+    for (const [recordIndex, failure] of first) {
+      const offset = batch.offset(batch.recordAt(recordIndex));
+      const failed = this.#refused(failure, offset, range.alone, several.has(recordIndex));
+      if (failed !== undefined) own.set(recordIndex, failed);
     }
     // Else what of the range arrived is unsure, so none of it settles and all of it is read again.
-    if (own.size < failures.length) return false;
+    if (own.size < first.size) return false;
     const rules: CutRules = {
       outputFailure: (_, record) => own.get(record),
       heldKey: () => undefined,
@@ -341,8 +343,12 @@ export class Lane {
     return (await Promise.all(resolving)).every((settled) => settled);
   }
 
-  /** What the cluster or its client would not take. @returns the record's own failure; undefined: what became of it is unsure */
-  #refused(failure: ProduceFailure, offset: number, alone: boolean): RecordFailure | undefined {
+  /**
+   * What the cluster or its client would not take.
+   * @param several the record has other outputs, which may have arrived
+   * @returns the record's own failure; undefined: what became of it is unsure
+   */
+  #refused(failure: ProduceFailure, offset: number, alone: boolean, several: boolean): RecordFailure | undefined {
     const { code, message } = failure;
     const { transaction } = this.#context;
     if (!isRecordsFault(code)) {
@@ -352,7 +358,9 @@ export class Lane {
       this.#halt(replays ? new StreamlineError('broker.transaction_aborted', message, { cause: error }) : error);
       return undefined;
     }
-    if (transaction === undefined || failure.endsTransaction !== true) return { code, message, fuelUsed: 0 };
+    // I4: a record is dead-lettered whole. Others of its outputs are in the transaction, which cannot be committed with them.
+    const endsTransaction = failure.endsTransaction === true || several;
+    if (transaction === undefined || !endsTransaction) return { code, message, fuelUsed: 0 };
     transaction.refused.add(this.partition, offset, failure, alone);
     transaction.abort(
       new StreamlineError('broker.transaction_aborted', `the cluster refused a record: ${message}`),
@@ -367,7 +375,7 @@ export class Lane {
       assignment: this.assignment,
       inUnit: (alone, work) => this.#inUnit(alone, work),
       settle: (outcome) => this.#settle(version, receipt, 1, outcome),
-      refused: (failure, offset, alone) => this.#refused(failure, offset, alone),
+      refused: (failure, offset, alone, several) => this.#refused(failure, offset, alone, several),
       hurryIfDraining: () => this.#hurryIfDraining(),
       halt: (error) => this.#halt(error),
       backoff: (delayMs) => this.#backoff(delayMs),
@@ -454,4 +462,19 @@ export class Lane {
     if (this.#state !== 'draining' || this.#openPieces > 0 || this.#emitting) return;
     if (this.#slots.length === 0 || this.#halted) this.#drained.resolve();
   }
+}
+
+/** Of each record that was refused the first failure: of several outputs more than one may be. */
+function firstOfEach(failures: readonly ProduceFailure[]): Map<number, ProduceFailure> {
+  const first = new Map<number, ProduceFailure>();
+  for (const failure of failures) if (!first.has(failure.recordIndex)) first.set(failure.recordIndex, failure);
+  return first;
+}
+
+function recordsWithSeveral(results: ResultReader, { startByte, endByte }: RangePiece): Set<number> {
+  const several = new Set<number>();
+  for (let at = startByte; at < endByte; at = results.next(at)) {
+    if (results.continues(at)) several.add(results.recordIndex(at));
+  }
+  return several;
 }

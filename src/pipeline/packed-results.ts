@@ -3,14 +3,14 @@ import { errorCodeNumber, errorCodeOf, type ErrorCode } from '../base/error-code
 
 /**
  * Packed results: what a guest thread answers to a packed batch. One buffer, little-endian, entries in the order of the
- * batch's records; a record has one entry (a component guest, later, 0..n).
+ * batch's records. A record has one entry, or several of kind output next to each other, all but its first with flag 8.
  *
  * ```
  * entry, 8-aligned:
  *   +0  u32 entryLength   (whole entry, a multiple of 8)
  *   +4  u32 recordIndex   in the batch
  *   +8  u8  kind          0 output, 1 dropped (by filter, or a tombstone), 2 failed
- *   +9  u8  flags         1 key is the input's, 2 value is the input's, 4 headers are the input's
+ *   +9  u8  flags         1 key is the input's, 2 value is the input's, 4 headers are the input's, 8 another output of the record before
  *   +10 u16 topic         index into WorkResult.topics; 0xFFFF = the spec's output topic. kind 2: error code number
  *   +12 i32 partition     -1 = by key; else this one
  *   +16 f64 fuelUsed      units, of all calls for this record
@@ -47,6 +47,8 @@ export const KIND_FAILED = 2;
 export const KEY_FROM_INPUT = 1;
 export const VALUE_FROM_INPUT = 2;
 export const HEADERS_FROM_INPUT = 4;
+/** Another output of the same record: what became of a record is told by all of its entries together. */
+export const CONTINUES = 8;
 export const ALL_FROM_INPUT = KEY_FROM_INPUT | VALUE_FROM_INPUT | HEADERS_FROM_INPUT;
 
 /** A failure as read from an entry. */
@@ -187,6 +189,16 @@ export class ResultReader {
   }
   flags(at: number): number {
     return this.view.getUint8(at + RESULT.flags);
+  }
+  /** It is not the record's first. */
+  continues(at: number): boolean {
+    return (this.flags(at) & CONTINUES) !== 0;
+  }
+  /** Past the last entry of the record whose first one is at `at`; `end` is where the results end. */
+  nextRecord(at: number, end: number): number {
+    let next = this.next(at);
+    while (next < end && this.continues(next)) next = this.next(next);
+    return next;
   }
   topic(at: number): number {
     return this.view.getUint16(at + RESULT.topic, true);

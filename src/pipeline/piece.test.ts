@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { BatchReader, packBatch } from './packed-batch.ts';
 import {
   ALL_FROM_INPUT,
+  CONTINUES,
   DEFAULT_TOPIC,
   KIND_FILTERED,
   KIND_OUTPUT,
@@ -12,10 +13,16 @@ import {
 import { cutPieces, keyOf, wholePiece, type CutRules, type Piece } from './piece.ts';
 import { record } from './sim/hand-world.ts';
 
-/** One letter a record: o output, f filtered, x failed, r output to topic 0. */
+/** One letter a record: o output, f filtered, x failed, r output to topic 0; + another output of the record before, * one to topic 0. */
 function results(kinds: string): { reader: ResultReader; segment: { startByte: number; endByte: number } } {
   const writer = new ResultWriter(new SharedArrayBuffer(64));
-  for (const [i, kind] of kinds.split('').entries()) {
+  let i = -1;
+  for (const kind of kinds) {
+    if (kind === '+' || kind === '*') {
+      writer.plain(i, KIND_OUTPUT, ALL_FROM_INPUT | CONTINUES, kind === '*' ? 0 : DEFAULT_TOPIC, -1, 0);
+      continue;
+    }
+    i += 1;
     if (kind === 'x') writer.failed(i, 'guest.failed', `failed ${i}`, 3);
     else if (kind === 'f') writer.plain(i, KIND_FILTERED, 0, DEFAULT_TOPIC, -1, 1);
     else writer.plain(i, KIND_OUTPUT, ALL_FROM_INPUT, kind === 'r' ? 0 : DEFAULT_TOPIC, -1, 9);
@@ -44,6 +51,14 @@ void test('without failures a segment is one piece', () => {
 void test('a failed record is a piece of its own, what is around it stays together', () => {
   assert.deepEqual(cut('ooxfo'), ['2o0f@1', 'x@2', '1o1f@4']);
   assert.deepEqual(cut('xoxx'), ['x@0', '1o0f@1', 'x@2', 'x@3']);
+});
+
+void test('several outputs of a record are one record, and one of them that is refused keeps all of them back', () => {
+  assert.deepEqual(cut('o++fo+x'), ['2o1f@2', 'x@3']);
+  const refusal = { code: 'route.invalid_topic', message: 'no' } as const;
+  const refuse = { outputFailure: (topic: number) => (topic === 0 ? refusal : undefined) };
+  assert.deepEqual(cut('oo+*o+', refuse), ['1o0f@0', 'x@1', '1o0f@2']);
+  assert.deepEqual(cut('o+o+', { heldKey: (record) => (record === 0 ? 'k' : undefined) }), ['1o0f@0!k', '1o0f@1']);
 });
 
 void test('an output that is refused is a failure with the fuel it took; what is dropped has no output to refuse', () => {

@@ -71,9 +71,10 @@ export function* cutPieces(
   rules: CutRules,
 ): Generator<Piece> {
   let open: { -readonly [K in keyof RangePiece]: RangePiece[K] } | undefined;
-  for (let at = segment.startByte; at < segment.endByte; at = results.next(at)) {
+  for (let at = segment.startByte, next = at; at < segment.endByte; at = next) {
+    next = results.nextRecord(at, segment.endByte);
     const lastRecord = results.recordIndex(at);
-    const failure = failureOf(results, at, rules);
+    const failure = failureOf(results, at, next, rules);
     const key = failure === undefined ? rules.heldKey(lastRecord) : undefined;
     const alone = failure === undefined && rules.alone(lastRecord);
     if (open !== undefined && (failure !== undefined || key !== undefined || alone)) {
@@ -85,9 +86,10 @@ export function* cutPieces(
       continue;
     }
     open ??= { ...EMPTY_RANGE, startByte: at, lastRecord, key, alone };
-    open.endByte = results.next(at);
+    open.endByte = next;
     open.recordCount += 1;
     open.lastRecord = lastRecord;
+    // A record with several outputs is one.
     if (results.kind(at) === KIND_OUTPUT) open.outputs += 1;
     if (results.kind(at) === KIND_FILTERED) open.filtered += 1;
     if (key !== undefined || alone) {
@@ -98,11 +100,15 @@ export function* cutPieces(
   if (open !== undefined) yield open;
 }
 
-function failureOf(results: ResultReader, at: number, rules: CutRules): RecordFailure | undefined {
+/** Of a record with several outputs one that cannot be produced keeps all of them back. */
+function failureOf(results: ResultReader, at: number, end: number, rules: CutRules): RecordFailure | undefined {
   if (results.kind(at) === KIND_FAILED) return results.failure(at);
   if (results.kind(at) !== KIND_OUTPUT) return undefined;
-  const wrong = rules.outputFailure(results.topic(at), results.recordIndex(at));
-  return wrong === undefined ? undefined : { code: wrong.code, message: wrong.message, fuelUsed: results.fuelUsed(at) };
+  for (let entry = at; entry < end; entry = results.next(entry)) {
+    const wrong = rules.outputFailure(results.topic(entry), results.recordIndex(at));
+    if (wrong !== undefined) return { code: wrong.code, message: wrong.message, fuelUsed: results.fuelUsed(at) };
+  }
+  return undefined;
 }
 
 /** A record's key as a map key; undefined for a null key, which no other record has to wait for. */

@@ -77,6 +77,7 @@ export interface Condemned {
 export interface SegmentResult {
   readonly startByte: number;
   readonly endByte: number;
+  /** Records that have an output, or several. */
   readonly outputs: number;
   readonly filtered: number;
   readonly failed: number;

@@ -15,7 +15,7 @@ export type RetryOutcome =
   | { readonly kind: 'failed'; readonly failure: RecordFailure }
   | { readonly kind: 'filtered' }
   /** To be produced. */
-  | { readonly kind: 'output'; readonly range: OutputRange; readonly fuelUsed: number };
+  | { readonly kind: 'output'; readonly range: OutputRange; readonly fuelUsed: number; readonly several: boolean };
 
 /** Runs one record again, by itself, and hands what comes out to `use`: it is valid until that is done. */
 export async function retryRecord<T>(
@@ -53,7 +53,10 @@ async function outcomeOf({ config, topics }: RetryPorts, work: WorkResult, range
   if (kind === KIND_FAILED) return { kind: 'failed', failure: results.failure(at) };
   if (kind === KIND_FILTERED) return { kind: 'filtered' };
   const fuelUsed = results.fuelUsed(at);
-  const refused = (await refusedTopics(topics, config.outputTopic, work.topics)).get(results.topic(at));
-  if (refused !== undefined) return { kind: 'failed', failure: { ...refused, fuelUsed } };
-  return { kind: 'output', range, fuelUsed };
+  const refused = await refusedTopics(topics, config.outputTopic, work.topics);
+  for (let entry = at; entry < range.endByte; entry = results.next(entry)) {
+    const wrong = refused.get(results.topic(entry));
+    if (wrong !== undefined) return { kind: 'failed', failure: { ...wrong, fuelUsed } };
+  }
+  return { kind: 'output', range, fuelUsed, several: results.next(at) < range.endByte };
 }

@@ -16,7 +16,8 @@ import type {
 } from '../ports.ts';
 import type { BufferWatch } from './buffer-watch.ts';
 import type { SimClock } from './sim-clock.ts';
-import { fateOf } from './sim-record.ts';
+import { SIM_DEAD_LETTERS } from './sim-config.ts';
+import { FAN, fansOut, fateOf } from './sim-record.ts';
 import { SimTransactions, type SimTransaction } from './sim-transactions.ts';
 
 export interface Faults {
@@ -41,6 +42,8 @@ export interface Arrival {
   readonly partition: number;
   readonly offset: number;
   readonly key: string | undefined;
+  /** One of several outputs of its record. */
+  readonly fans: boolean;
   readonly member: number;
   readonly epoch: number;
   /** Seen only when it is committed; undefined = seen at once. */
@@ -53,6 +56,7 @@ export class SimCluster {
   readonly arrivals: Arrival[] = [];
   /** partition@offset of what has arrived anywhere. */
   readonly arrived = new Set<string>();
+  readonly #outputs = new Map<string, number>();
   readonly committed = new Map<number, number>();
   readonly #pending = new Map<number, Promise<void>>();
   readonly owners = new Map<number, SimMember>();
@@ -80,8 +84,16 @@ export class SimCluster {
       this.violations.push(`I5: ${arrival.partition}@${arrival.offset} produced by a member that had given it up`);
     }
     this.arrivals.push(arrival);
-    if (arrival.transaction === undefined) this.arrived.add(`${arrival.partition}@${arrival.offset}`);
+    if (arrival.transaction === undefined) this.#hasArrived(arrival);
     else arrival.transaction.arrivals.push(arrival);
+  }
+
+  /** Of a record with several outputs all must be there; its dead letter is one. */
+  #hasArrived({ topic, partition, offset, fans }: Arrival): void {
+    const id = `${partition}@${offset}`;
+    const outputs = (this.#outputs.get(id) ?? 0) + 1;
+    this.#outputs.set(id, outputs);
+    if (!fans || topic === SIM_DEAD_LETTERS || outputs >= FAN) this.arrived.add(id);
   }
 
   /** What a reader sees, in the order of the log; of a transaction only when it is committed. */
@@ -91,11 +103,12 @@ export class SimCluster {
 
   commitTransaction(transaction: SimTransaction, offsets: readonly PartitionOffset[]): void {
     const covered = new Map(offsets.map(({ partition, offset }) => [partition, offset]));
-    for (const { partition, offset } of transaction.arrivals) {
+    for (const arrival of transaction.arrivals) {
+      const { partition, offset } = arrival;
       if (offset >= (covered.get(partition) ?? 0))
         this.violations.push(`I4: ${partition}@${offset} without its offset`);
       if (offset < (this.committed.get(partition) ?? 0)) this.violations.push(`I4: ${partition}@${offset} once more`);
-      this.arrived.add(`${partition}@${offset}`);
+      this.#hasArrived(arrival);
     }
     transaction.state = 'committed';
     for (const { partition, offset } of offsets) {
@@ -319,7 +332,11 @@ export class SimMember implements RecordSource, RecordSink {
       for (let at = range.startByte; at < range.endByte; at = results.next(at)) {
         if (results.kind(at) !== KIND_OUTPUT) continue;
         const record = batch.plain(results.recordIndex(at));
-        if (fateOf(record) === 'too_large' && !this.#cluster.mended.has(`${record.partition}@${record.offset}`)) {
+        const isLargeOne = fateOf(record) === 'fan_large' && results.continues(at);
+        if (
+          (fateOf(record) === 'too_large' || isLargeOne) &&
+          !this.#cluster.mended.has(`${record.partition}@${record.offset}`)
+        ) {
           failures.push({ recordIndex: results.recordIndex(at), code: 'record.too_large', message: 'simulated' });
           continue;
         }
@@ -358,7 +375,7 @@ export class SimMember implements RecordSource, RecordSink {
     const { partition, offset } = record;
     const transaction = this.transactions?.open;
     this.#cluster.arrive(
-      { topic, partition, offset, key, member: this.id, epoch: token.epoch, transaction },
+      { topic, partition, offset, key, fans: fansOut(record), member: this.id, epoch: token.epoch, transaction },
       token,
       this,
     );

@@ -1,6 +1,8 @@
 import type { ErrorPolicy, TopicName, TransformationConfig, TransformName } from '../../spec/transformation-config.ts';
 
 /** A transform from `in` to `out`; what the tests vary can be given. */
+export const SIM_DEAD_LETTERS = 'sim.dlq' as TopicName;
+
 export function simConfig(
   errors: Partial<ErrorPolicy> = {},
   ordering: 'partition' | 'key' = 'partition',
@@ -47,7 +49,7 @@ export function simConfig(
     ordering,
     errors: {
       onFailure: 'dead_letter',
-      deadLetterTopic: 'sim.dlq' as TopicName,
+      deadLetterTopic: SIM_DEAD_LETTERS,
       maxRetries: 0,
       retryBackoffMs: 100,
       retryBackoffMaxMs: 10_000,

@@ -1,11 +1,18 @@
 import { StreamlineError } from '../../base/error.ts';
 import type { Rng } from '../../base/rng.ts';
 import { BatchReader, type PackedBatch } from '../packed-batch.ts';
-import { ALL_FROM_INPUT, DEFAULT_TOPIC, KIND_FILTERED, KIND_OUTPUT, ResultWriter } from '../packed-results.ts';
+import {
+  ALL_FROM_INPUT,
+  CONTINUES,
+  DEFAULT_TOPIC,
+  KIND_FILTERED,
+  KIND_OUTPUT,
+  ResultWriter,
+} from '../packed-results.ts';
 import type { Executor, SegmentResult, WorkResult } from '../ports.ts';
 import type { BufferWatch } from './buffer-watch.ts';
 import type { SimClock } from './sim-clock.ts';
-import { fateOf } from './sim-record.ts';
+import { FAN, fansOut, fateOf } from './sim-record.ts';
 
 export interface SimExecutorOptions {
   readonly clock: SimClock;
@@ -94,6 +101,11 @@ export class SimExecutor implements Executor {
     }
     const topic = fate === 'route' ? 0 : fate === 'route_bad' ? 1 : DEFAULT_TOPIC;
     writer.plain(index, KIND_OUTPUT, ALL_FROM_INPUT, topic, -1, 1);
+    for (let i = 1; fansOut(record) && i < FAN; i += 1) {
+      // The last one is what is wrong with a bad one.
+      const next = fate === 'fan_bad' && i === FAN - 1 ? 1 : DEFAULT_TOPIC;
+      writer.plain(index, KIND_OUTPUT, ALL_FROM_INPUT | CONTINUES, next, -1, 0);
+    }
     return 'outputs';
   }
 }

@@ -3,7 +3,19 @@ import type { PlainRecord } from '../packed-batch.ts';
 
 /** What the fake guest does with a record: written in its value, so that a replay does the same. */
 export type Fate =
-  'map' | 'pass' | 'filter' | 'fail' | 'fail_once' | 'too_large' | 'refused' | 'route' | 'route_bad' | 'trap_then_ok';
+  | 'map'
+  | 'pass'
+  | 'filter'
+  | 'fail'
+  | 'fail_once'
+  | 'too_large'
+  | 'refused'
+  | 'route'
+  | 'route_bad'
+  | 'trap_then_ok'
+  | 'fan'
+  | 'fan_bad'
+  | 'fan_large';
 
 const FATES: readonly [Fate, number][] = [
   ['map', 50],
@@ -16,7 +28,17 @@ const FATES: readonly [Fate, number][] = [
   ['route', 6],
   ['route_bad', 2],
   ['trap_then_ok', 4],
+  ['fan', 5],
+  ['fan_bad', 1],
+  ['fan_large', 2],
 ];
+
+/** Outputs of a record that fans out. */
+export const FAN = 3;
+
+export function fansOut(record: PlainRecord): boolean {
+  return fateOf(record).startsWith('fan');
+}
 
 export function fateOf(record: PlainRecord): Fate {
   return Buffer.from(record.value ?? new Uint8Array())
