@@ -8,21 +8,26 @@ import { BatchReader, packBatch, type Segment } from '../pipeline/packed-batch.t
 import { KIND_FAILED, KIND_FILTERED, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
 import type { Condemned, SegmentResult, WorkResult } from '../pipeline/ports.ts';
 import { latencyBucket } from '../pipeline/transformation-stats.ts';
-import { createBuiltin } from './builtin/builtin.ts';
 import { byteView, type ByteView } from './byte-view.ts';
 import type { FormattedRecords } from './formatted-records.ts';
 import type { GuestConfig } from './guest-config.ts';
-import { GuestInstance } from './guest-instance.ts';
 import type { BatchContext, Guest } from './guest.ts';
-import { HostContext } from './host-functions/host-context.ts';
-import { hostImports } from './host-functions/host-imports.ts';
+import { Chain } from './chain.ts';
+import { Stage, type StageEvents } from './stage.ts';
 import { LogBuffer } from './host-functions/log-buffer.ts';
 import { PHASE_INITIALISING, PHASE_RUNNING, PHASE_WAITING, type ControlBlock } from './thread/control-block.ts';
 import { TopicTable } from './topic-table.ts';
 
 /** What to run: a builtin has no module. */
 export interface GuestSource {
+  /** Of the transform, and of its first stage. */
   readonly config: GuestConfig;
+  readonly module: PreparedModule | undefined;
+  /** The stages of a chain that come after it. */
+  readonly following?: readonly StageSource[];
+}
+
+export interface StageSource extends Pick<GuestConfig, 'builtin' | 'configJson'> {
   readonly module: PreparedModule | undefined;
 }
 
@@ -94,30 +99,49 @@ class Work implements BatchContext {
  * by a fresh one for the next record, so a record's failure is its own affair.
  */
 export class BatchRunner {
-  readonly #source: GuestSource;
   readonly #control: ControlBlock;
   readonly #log: LogBuffer;
-  readonly #host: HostContext;
-  readonly #imports: Record<string, Record<string, unknown>>;
+  /** In the order that records pass them. */
+  readonly #stages: readonly [Stage, ...Stage[]];
+  readonly #chain: Chain | undefined;
   readonly #work = new Work();
   /** undefined: records are bytes on both sides, and the guest has them as they are. */
   readonly #formatted: FormattedRecords | undefined;
-  readonly #current = (): Guest => this.#guest ?? this.#replace();
-  #guest: Guest | undefined;
+  readonly #current = (): Guest => this.#chain ?? this.#stages[0].guest;
 
   /** @param formatted see loadFormats */
   constructor(source: GuestSource, control: ControlBlock, formatted?: typeof FormattedRecords) {
-    const { limits, inputTopic } = source.config;
-    this.#source = source;
+    const { limits } = source.config;
     this.#control = control;
     this.#log = new LogBuffer(limits.logLinesPerSecond, limits.logLineBytesMax);
     this.#log.nowMs = performance.now();
-    this.#host = new HostContext(inputTopic, this.#log);
-    this.#imports = hostImports(this.#host);
+    const events: StageEvents = {
+      making: (make) => {
+        control.enterPhase(PHASE_INITIALISING);
+        const made = make();
+        control.enterPhase(PHASE_RUNNING);
+        return made;
+      },
+      replaced: () => control.restarted(),
+    };
+    const stage = (config: GuestConfig, module: PreparedModule | undefined): Stage =>
+      new Stage(config, module, this.#log, events);
+    const following = (source.following ?? []).map(({ builtin, configJson, module }) =>
+      stage({ ...source.config, builtin, configJson }, module),
+    );
+    const first = stage(source.config, source.module);
+    this.#stages = [first, ...following];
+    const { topics } = this.#work;
+    this.#chain = following.length === 0 ? undefined : new Chain(this.#stages, topics, limits.outputBytesMax);
     const { formats } = source.config;
     assert(formats === undefined || formatted !== undefined, 'formats that were not loaded');
     if (formats !== undefined && formatted !== undefined) {
-      this.#formatted = new formatted(formats, this.#work.topics, this.#host, limits.outputBytesMax);
+      this.#formatted = new formatted(
+        formats,
+        topics,
+        this.#stages.map(({ host }) => host),
+        limits.outputBytesMax,
+      );
     }
   }
 
@@ -131,7 +155,7 @@ export class BatchRunner {
     } catch (thrown) {
       throw thrown instanceof Misfit ? new StreamlineError(thrown.code, thrown.message) : thrown;
     }
-    this.#guest = this.#create();
+    for (const stage of this.#stages) stage.open();
   }
 
   /** What the guest has logged, to be taken after each batch. */
@@ -206,7 +230,7 @@ export class BatchRunner {
       const entryAt = writer.byteLength;
       const sentence = sentences.size === 0 ? undefined : sentences.get(i);
       if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
-      else if (!this.#runRecord(reader.recordAt(i), i)) this.#guest = undefined;
+      else if (!this.#runRecord(reader.recordAt(i), i)) this.#stages[0].drop();
       const kind = writer.view.getUint8(entryAt + RESULT.kind);
       progress.fuelUsed += writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
       if (kind === KIND_FILTERED) progress.filtered += 1;
@@ -226,25 +250,5 @@ export class BatchRunner {
     const formatted = this.#formatted;
     if (formatted === undefined) return this.#current().run(this.#work, at, recordIndex);
     return formatted.run(this.#current, this.#work, at, recordIndex);
-  }
-
-  #replace(): Guest {
-    this.#control.restarted();
-    this.#guest = this.#create();
-    return this.#guest;
-  }
-
-  #create(): Guest {
-    const { config, module } = this.#source;
-    this.#control.enterPhase(PHASE_INITIALISING);
-    const guest =
-      config.builtin === undefined ? this.#instance(module) : createBuiltin(config.builtin, config, this.#log);
-    this.#control.enterPhase(PHASE_RUNNING);
-    return guest;
-  }
-
-  #instance(module: PreparedModule | undefined): Guest {
-    assert(module !== undefined, 'a guest that is no builtin needs a module');
-    return GuestInstance.create(module, this.#source.config, this.#host, this.#imports);
   }
 }

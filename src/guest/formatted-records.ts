@@ -6,56 +6,24 @@ import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import type { BatchReader } from '../pipeline/packed-batch.ts';
 import { RECORD } from '../pipeline/packed-batch.ts';
 import {
+  CONTINUES,
   DEFAULT_TOPIC,
   HEADERS_FROM_INPUT,
   KEY_FROM_INPUT,
   KIND_FAILED,
   KIND_OUTPUT,
   RESULT,
-  ResultReader,
-  ResultWriter,
   VALUE_FROM_INPUT,
 } from '../pipeline/packed-results.ts';
 import { BATCH_FULL, batchOutputBytesMax } from './batch-output.ts';
-import { byteView, type ByteView } from './byte-view.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import type { HostContext } from './host-functions/host-context.ts';
-import { SCRATCH_RECORD_AT, ScratchRecord } from './scratch-record.ts';
+import { INNER_RECORD_AT, InnerRecord } from './inner-record.ts';
 import type { TopicTable } from './topic-table.ts';
 
-const ENTRY_AT = 0;
+/** Of the record's first entry; others follow it. */
+const FIRST_AT = 0;
 const RESULT_BYTES_INITIAL = 64 * 1024;
-
-/** The record between formats: what the inner guest reads and writes. */
-class InnerRecord implements BatchContext {
-  readonly record = new ScratchRecord();
-  readonly writer = new ResultWriter(new SharedArrayBuffer(RESULT_BYTES_INITIAL));
-  readonly topics: TopicTable;
-  #output: ByteView;
-  #results: ResultReader;
-
-  constructor(topics: TopicTable) {
-    this.topics = topics;
-    this.#output = byteView(this.writer.buffer);
-    this.#results = new ResultReader(this.writer.buffer);
-  }
-
-  get reader(): BatchReader {
-    return this.record.reader;
-  }
-  get input(): ByteView {
-    return this.record.input;
-  }
-  get output(): ByteView {
-    if (this.#output.bytes.buffer !== this.writer.buffer) this.#output = byteView(this.writer.buffer);
-    return this.#output;
-  }
-  /** Reads what the guest has written. */
-  get results(): ResultReader {
-    if (this.#results.bytes.buffer !== this.writer.buffer) this.#results = new ResultReader(this.writer.buffer);
-    return this.#results;
-  }
-}
 
 /** Grows as it is written to. */
 class GrowingBytes {
@@ -77,7 +45,8 @@ export class FormattedRecords {
   readonly #formats: RecordFormats;
   readonly #table: SchemaTable;
   readonly #inner: InnerRecord;
-  readonly #host: HostContext;
+  /** Of each stage. */
+  readonly #hosts: readonly HostContext[];
   readonly #outputBytesMax: number;
   readonly #keyReader: PartReader;
   readonly #valueReader: PartReader;
@@ -86,14 +55,16 @@ export class FormattedRecords {
   readonly #parts = new GrowingBytes();
   /** The guest has had the record, and its answer waits for a schema. */
   #answered: { readonly alive: boolean } | undefined;
+  /** Being written, for what is said of it. */
+  #part: 'key' | 'value' = 'key';
   /** Subjects in use, looked at for newer versions. */
   readonly #followed = new Map<string, SchemaWish>();
 
-  constructor(formats: RecordFormats, topics: TopicTable, host: HostContext, outputBytesMax: number) {
+  constructor(formats: RecordFormats, topics: TopicTable, hosts: readonly HostContext[], outputBytesMax: number) {
     const { input, output, itemsMax, schemasMax } = formats;
     this.#formats = formats;
     this.#inner = new InnerRecord(topics);
-    this.#host = host;
+    this.#hosts = hosts;
     this.#outputBytesMax = batchOutputBytesMax(outputBytesMax);
     this.#table = new SchemaTable(
       {
@@ -161,8 +132,8 @@ export class FormattedRecords {
         batch.writer.failed(recordIndex, misfit.code, `input ${misfit.message}`, 0);
         return true;
       }
-      this.#inner.writer.reset(this.#inner.writer.buffer);
-      this.#answered = { alive: runner.run(this.#inner, SCRATCH_RECORD_AT, recordIndex) };
+      this.#inner.reset();
+      this.#answered = { alive: runner.run(this.#inner, INNER_RECORD_AT, recordIndex) };
     }
     this.#write(batch, at, recordIndex);
     const { alive } = this.#answered;
@@ -186,11 +157,10 @@ export class FormattedRecords {
       part = 'value';
       const value = reader.valueLength(at) < 0 ? undefined : this.#valueReader.read(bytes, valueStart, valueEnd);
       record.value(value, bytes, valueEnd);
-      record.headers(reader, at, bytes);
-      this.#host.schemas(
-        key === undefined ? undefined : this.#keyReader.schema,
-        value === undefined ? undefined : this.#valueReader.schema,
-      );
+      record.headers(reader.headersStart(at), reader.headersLength(at), bytes);
+      const keySchema = key === undefined ? undefined : this.#keyReader.schema;
+      const valueSchema = value === undefined ? undefined : this.#valueReader.schema;
+      for (const host of this.#hosts) host.schemas(keySchema, valueSchema);
       return undefined;
     } catch (thrown) {
       if (!(thrown instanceof Misfit)) throw thrown;
@@ -200,62 +170,73 @@ export class FormattedRecords {
 
   /** Throws SchemaNeeded: it is called again with the same answer. */
   #write(batch: BatchContext, at: number, recordIndex: number): void {
-    const { results } = this.#inner;
-    const kind = results.kind(ENTRY_AT);
-    const fuelUsed = results.fuelUsed(ENTRY_AT);
+    const { results, writer: answer } = this.#inner;
+    const kind = results.kind(FIRST_AT);
+    const fuelUsed = results.fuelUsed(FIRST_AT);
     const { writer } = batch;
     if (kind === KIND_FAILED) {
-      const { code, message } = results.failure(ENTRY_AT);
-      writer.failed(recordIndex, code, message, fuelUsed);
+      const { code, message, stage } = results.failure(FIRST_AT);
+      writer.failed(recordIndex, code, message, fuelUsed, stage);
       return;
     }
-    const topic = results.topic(ENTRY_AT);
-    const partition = results.partition(ENTRY_AT);
     if (kind !== KIND_OUTPUT) {
-      writer.plain(recordIndex, kind, results.flags(ENTRY_AT), topic, partition, fuelUsed);
+      writer.plain(recordIndex, kind, 0, DEFAULT_TOPIC, results.partition(FIRST_AT), fuelUsed);
       return;
     }
-    let part = 'key';
+    const begin = writer.byteLength;
     try {
-      const keyEnd = this.#writeKey(batch, at, topic);
-      part = 'value';
-      const valueEnd = this.#writeValue(batch, at, topic, Math.max(0, keyEnd));
-      this.#entry(batch, recordIndex, keyEnd, valueEnd);
+      // Of several outputs all are written, or none.
+      for (let entry = FIRST_AT; entry < answer.byteLength; entry = results.next(entry)) {
+        if (this.#writeEntry(batch, at, recordIndex, entry)) continue;
+        writer.rewind(begin);
+        writer.failed(recordIndex, 'guest.output_too_large', BATCH_FULL, fuelUsed);
+        return;
+      }
     } catch (thrown) {
+      writer.rewind(begin);
       if (!(thrown instanceof Misfit)) throw thrown;
-      writer.failed(recordIndex, thrown.code, `output ${part}: ${thrown.describe()}`, fuelUsed);
+      writer.failed(recordIndex, thrown.code, `output ${this.#part}: ${thrown.describe()}`, fuelUsed);
     }
   }
 
+  #writeEntry(batch: BatchContext, at: number, recordIndex: number, entry: number): boolean {
+    const topic = this.#inner.results.topic(entry);
+    this.#part = 'key';
+    const keyEnd = this.#writeKey(batch, at, topic, entry);
+    this.#part = 'value';
+    const valueEnd = this.#writeValue(batch, at, topic, Math.max(0, keyEnd), entry);
+    return this.#entry(batch, recordIndex, keyEnd, valueEnd, entry);
+  }
+
   /** @returns where the key ends in `#parts`; -1: null; -2: it is the input's */
-  #writeKey({ reader }: BatchContext, at: number, topic: number): number {
+  #writeKey({ reader }: BatchContext, at: number, topic: number, entry: number): number {
     const { results, record } = this.#inner;
     const { input, output } = this.#formats;
-    const fromInput = (results.flags(ENTRY_AT) & KEY_FROM_INPUT) !== 0;
+    const fromInput = (results.flags(entry) & KEY_FROM_INPUT) !== 0;
     const wish = this.#wish(output.keySubject, topic);
     if (fromInput && this.#isUnchanged(input.key, output.key, this.#keyReader, wish, reader.keyLength(at))) return -2;
-    const length = fromInput ? record.keyLength : results.keyLength(ENTRY_AT);
+    const length = fromInput ? record.keyLength : results.keyLength(entry);
     if (length < 0) return -1;
     const bytes = fromInput
-      ? record.input.bytes.subarray(SCRATCH_RECORD_AT + RECORD.key, SCRATCH_RECORD_AT + RECORD.key + length)
-      : this.#inner.output.bytes.subarray(RESULT.key, RESULT.key + length);
+      ? record.input.bytes.subarray(INNER_RECORD_AT + RECORD.key, INNER_RECORD_AT + RECORD.key + length)
+      : this.#inner.output.bytes.subarray(entry + RESULT.key, entry + RESULT.key + length);
     return this.#keyWriter.write(bytes, wish, this.#parts, 0);
   }
 
   /** @returns where the value ends in `#parts`; -1: null; -2: it is the input's */
-  #writeValue({ reader }: BatchContext, at: number, topic: number, start: number): number {
+  #writeValue({ reader }: BatchContext, at: number, topic: number, start: number, entry: number): number {
     const { results, record } = this.#inner;
     const { input, output } = this.#formats;
-    const fromInput = (results.flags(ENTRY_AT) & VALUE_FROM_INPUT) !== 0;
+    const fromInput = (results.flags(entry) & VALUE_FROM_INPUT) !== 0;
     const wish = this.#wish(output.valueSubject, topic);
     if (fromInput && this.#isUnchanged(input.value, output.value, this.#valueReader, wish, reader.valueLength(at))) {
       return -2;
     }
-    const length = fromInput ? record.reader.valueLength(SCRATCH_RECORD_AT) : results.valueLength(ENTRY_AT);
+    const length = fromInput ? record.reader.valueLength(INNER_RECORD_AT) : results.valueLength(entry);
     if (length < 0) return -1;
     const from = fromInput
-      ? record.reader.valueStart(SCRATCH_RECORD_AT)
-      : RESULT.key + Math.max(0, results.keyLength(ENTRY_AT));
+      ? record.reader.valueStart(INNER_RECORD_AT)
+      : entry + RESULT.key + Math.max(0, results.keyLength(entry));
     const { bytes } = fromInput ? record.input : this.#inner.output;
     return this.#valueWriter.write(bytes.subarray(from, from + length), wish, this.#parts, start);
   }
@@ -282,29 +263,28 @@ export class FormattedRecords {
     return wishFor(rule, name ?? '');
   }
 
-  #entry({ writer }: BatchContext, recordIndex: number, keyEnd: number, valueEnd: number): void {
+  /** False when the outputs of the batch come to too much. */
+  #entry({ writer }: BatchContext, recordIndex: number, keyEnd: number, valueEnd: number, entry: number): boolean {
     const { results } = this.#inner;
     const keyBytes = Math.max(0, keyEnd);
     const bodyBytes = valueEnd < 0 ? keyBytes : valueEnd;
-    const headersFromInput = (results.flags(ENTRY_AT) & HEADERS_FROM_INPUT) !== 0;
-    const headersLength = headersFromInput ? 0 : results.headersLength(ENTRY_AT);
-    const fuelUsed = results.fuelUsed(ENTRY_AT);
-    if (writer.byteLength + bodyBytes + headersLength > this.#outputBytesMax) {
-      writer.failed(recordIndex, 'guest.output_too_large', BATCH_FULL, fuelUsed);
-      return;
-    }
+    const headersFromInput = (results.flags(entry) & HEADERS_FROM_INPUT) !== 0;
+    const headersLength = headersFromInput ? 0 : results.headersLength(entry);
+    const fuelUsed = results.fuelUsed(entry);
+    if (writer.byteLength + bodyBytes + headersLength > this.#outputBytesMax) return false;
     const flags =
       (keyEnd === -2 ? KEY_FROM_INPUT : 0) |
       (valueEnd === -2 ? VALUE_FROM_INPUT : 0) |
-      (headersFromInput ? HEADERS_FROM_INPUT : 0);
-    const topic = results.topic(ENTRY_AT);
-    const partition = results.partition(ENTRY_AT);
+      (headersFromInput ? HEADERS_FROM_INPUT : 0) |
+      (results.flags(entry) & CONTINUES);
+    const topic = results.topic(entry);
+    const partition = results.partition(entry);
     const space = bodyBytes + headersLength;
     const bodyAt = writer.begin(recordIndex, KIND_OUTPUT, flags, topic, partition, fuelUsed, space);
     const { bytes } = writer;
     bytes.set(this.#parts.bytes.subarray(0, bodyBytes), bodyAt);
     if (headersLength > 0) {
-      const from = RESULT.key + Math.max(0, results.keyLength(ENTRY_AT)) + Math.max(0, results.valueLength(ENTRY_AT));
+      const from = entry + RESULT.key + Math.max(0, results.keyLength(entry)) + Math.max(0, results.valueLength(entry));
       bytes.set(this.#inner.output.bytes.subarray(from, from + headersLength), bodyAt + bodyBytes);
     }
     writer.end(
@@ -312,5 +292,6 @@ export class FormattedRecords {
       valueEnd === -2 ? 0 : valueEnd < 0 ? -1 : valueEnd - keyBytes,
       headersLength,
     );
+    return true;
   }
 }

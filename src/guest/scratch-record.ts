@@ -41,10 +41,8 @@ export class ScratchRecord {
     this.reader.view.setInt32(SCRATCH_RECORD_AT + RECORD.valueLength, length, true);
   }
 
-  /** Copies the record's headers, so that the guest finds them where it looks. */
-  headers(reader: BatchReader, at: number, from: Buffer): void {
-    const start = reader.headersStart(at);
-    const length = reader.headersLength(at);
+  /** `length` bytes of header entries. Key and value stand before them. */
+  headers(start: number, length: number, from: Buffer): void {
     if (length > 0) this.#append(start, from, start + length);
     this.reader.view.setUint32(SCRATCH_RECORD_AT + RECORD.headersLength, length, true);
   }

@@ -86,7 +86,8 @@ export function deadLetter(
   connect('connector.name', config.name);
   connect('task.id', context.workerId);
   connect('stage', stageOf(failure));
-  connect('class.name', config.stages[0].wasmModule);
+  const stage = failure.stage ?? 0;
+  connect('class.name', (config.stages[stage] ?? config.stages[0]).wasmModule);
   connect('exception.class.name', failure.code);
   connect('exception.message', message);
   connect('exception.stacktrace', `${failure.code}: ${message}`);
@@ -94,6 +95,7 @@ export function deadLetter(
   add(MODULE_HEADER, context.moduleSha256);
   add('streamline.config.sha256', config.sha256);
   add('streamline.fuel.used', String(failure.fuelUsed));
+  if (config.stages.length > 1) add('streamline.stage', String(stage + 1));
   if (truncation !== 'none') {
     add('streamline.truncated', truncation);
     add('streamline.original.key.bytes', String(record.key?.length ?? -1));

@@ -8,6 +8,8 @@ export interface RecordFailure {
   readonly message: string;
   /** Units spent on the last attempt. */
   readonly fuelUsed: number;
+  /** Of a chain, from 0. */
+  readonly stage?: number;
 }
 
 export type Verdict = 'retry' | OnFailure;

@@ -97,7 +97,7 @@ void test('each error code survives the trip, with its message and fuel', () => 
     const writer = new ResultWriter(new SharedArrayBuffer(64));
     writer.failed(4, code, `grüße von ${code}`, 77);
     const failure = new ResultReader(writer.buffer).failure(0);
-    assert.deepEqual(failure, { recordIndex: 4, code, message: `grüße von ${code}`, fuelUsed: 77 });
+    assert.deepEqual(failure, { recordIndex: 4, code, message: `grüße von ${code}`, fuelUsed: 77, stage: 0 });
   }
 });
 

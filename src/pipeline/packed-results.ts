@@ -16,7 +16,7 @@ import { errorCodeNumber, errorCodeOf, type ErrorCode } from '../base/error-code
  *   +16 f64 fuelUsed      units, of all calls for this record
  *   +24 i32 valueLength   (-1 = null; 0 with flag 2). kind 2: length of the message
  *   +28 u32 headersLength
- *   +32 u32 zero
+ *   +32 u32 stage        kind 2: which stage of a chain failed; else 0
  *   +36 i32 keyLength     (-1 = null; 0 with flag 1)
  *   +40 key, value, headers (header entries as in the packed batch). kind 2: message, UTF-8
  * ```
@@ -36,6 +36,7 @@ export const RESULT = {
   fuelUsed: 16,
   valueLength: 24,
   headersLength: 28,
+  stage: 32,
   keyLength: 36,
   key: 40,
 } as const;
@@ -57,6 +58,7 @@ export interface PackedFailure {
   readonly code: ErrorCode;
   readonly message: string;
   readonly fuelUsed: number;
+  readonly stage: number;
 }
 
 /**
@@ -143,16 +145,25 @@ export class ResultWriter {
     view.setUint32(at, length, true);
     view.setInt32(at + RESULT.valueLength, valueLength, true);
     view.setUint32(at + RESULT.headersLength, headersLength, true);
-    view.setUint32(at + 32, 0, true);
+    view.setUint32(at + RESULT.stage, 0, true);
     view.setInt32(at + RESULT.keyLength, keyLength, true);
     this.#at = at + length;
   }
 
-  failed(recordIndex: number, code: ErrorCode, message: string, fuelUsed: number): void {
+  /** @param stage of a chain, from 0 */
+  failed(recordIndex: number, code: ErrorCode, message: string, fuelUsed: number, stage = 0): void {
     const text = Buffer.from(message.length > 4000 ? message.slice(0, 4000) : message, 'utf8');
     const at = this.begin(recordIndex, KIND_FAILED, 0, errorCodeNumber(code), -1, fuelUsed, text.length);
     this.#bytes.set(text, at);
+    const entryAt = this.#at;
     this.end(0, text.length, 0);
+    this.#view.setUint32(entryAt + RESULT.stage, stage, true);
+  }
+
+  /** Takes back the entries from `at` on. */
+  rewind(at: number): void {
+    assert(at <= this.#at, 'packed results: rewound forward');
+    this.#at = at;
   }
 
   #grow(bytesMin: number): void {
@@ -230,6 +241,7 @@ export class ResultReader {
       code: errorCodeOf(this.topic(at)),
       message,
       fuelUsed: this.fuelUsed(at),
+      stage: this.view.getUint32(at + RESULT.stage, true),
     };
   }
 }

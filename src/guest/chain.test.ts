@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ResultReader } from '../pipeline/packed-results.ts';
+import type { StageSource } from './batch-runner.ts';
+import { InThreadExecutor } from './in-thread-executor.ts';
+import { batchOf, fixtureSource, gist, outcomes, type TestRecord } from './testing/fixture.ts';
+import type { WorkResult } from '../pipeline/ports.ts';
+
+/* The fixture does what the first byte of a value says; a stage in front can put another one there. */
+
+const chameleon: StageSource = { builtin: undefined, configJson: '{}', module: fixtureSource().module };
+const passThrough: StageSource = { builtin: 'builtin:pass-through', configJson: '{}', module: undefined };
+
+async function chain(following: readonly StageSource[], records: readonly (TestRecord | string)[]): Promise<WorkResult> {
+  const executor = new InThreadExecutor({ ...fixtureSource(), following }, () => {});
+  await executor.start();
+  return executor.execute(batchOf(records));
+}
+
+void test('what comes out of one stage goes into the next', async () => {
+  // m: capitals. M then is what the second stage is asked: metadata of the record.
+  const result = await chain([chameleon], [{ key: 'k', value: 'm', offset: 7 }, 'p']);
+  const [first, second] = outcomes(result);
+  assert.match(String(first?.value), /^input 0 7 /, 'the second stage sees where the record came from');
+  assert.equal(second?.value, 'input', 'what all stages leave alone is the input, not copied');
+  assert.equal(second?.headers, 'input');
+});
+
+void test('a key that one stage changed and the next left alone comes out changed', async () => {
+  const result = await chain([passThrough], [{ key: 'k', value: 'mab' }]);
+  assert.deepEqual(
+    outcomes(result).map(({ key, value, headers }) => [key, value, headers]),
+    [['k', 'MAB', 'input']],
+  );
+});
+
+void test('a stage in the midst drops; what failed says which stage it was, and its fuel is that of all stages', async () => {
+  const dropped = await chain([chameleon, chameleon], ['f', 'p']);
+  assert.deepEqual(gist(dropped), ['filtered', 'input']);
+  const failed = await chain([chameleon], ['t', 'p', 'c', 'c']);
+  // The first stage traps: its instance is made anew and counts from one again.
+  assert.deepEqual(gist(failed).slice(0, 1), ['guest.trap']);
+  const second = await chain([{ ...chameleon }], [{ value: 'p' }]);
+  assert.ok((outcomes(second)[0]?.fuelUsed ?? 0) > 0);
+});
+
+void test('a stage that traps is made anew, the others go on with what they know', async () => {
+  // c writes how many records the instance has seen, so the next stage gets a digit; 7 asks for schemas there.
+  const source = { ...fixtureSource(), following: [chameleon] };
+  const executor = new InThreadExecutor(source, () => {});
+  await executor.start();
+  const records = ['c', 'c', 't', 'c'];
+  const result = await executor.execute(batchOf(records));
+  const reader = new ResultReader(result.buffer);
+  const stages: (number | undefined)[] = [];
+  for (let at = 0; at < (result.segments[0]?.endByte ?? 0); at = reader.next(at)) {
+    stages.push(reader.kind(at) === 2 ? reader.failure(at).stage : undefined);
+  }
+  assert.equal(stages.filter((stage) => stage === 0).length, 1);
+  assert.equal(executor.stats().instanceRestarts, 1);
+});

@@ -1,0 +1,64 @@
+import { assert } from '../base/assert.ts';
+import type { PreparedModule } from '../catalog/prepared-module.ts';
+import { createBuiltin } from './builtin/builtin.ts';
+import type { GuestConfig } from './guest-config.ts';
+import { GuestInstance } from './guest-instance.ts';
+import type { Guest } from './guest.ts';
+import { HostContext } from './host-functions/host-context.ts';
+import { hostImports } from './host-functions/host-imports.ts';
+import type { LogBuffer } from './host-functions/log-buffer.ts';
+
+/** Told when an instance is being made, and when one takes the place of one that failed. */
+export interface StageEvents {
+  making<T>(make: () => T): T;
+  replaced(): void;
+}
+
+/**
+ * One stage of a transform in a guest thread: its guest, and how another is made when that must not be used again. What its host functions
+ * work on is its own: no other stage's memory can be reached from there (I9).
+ */
+export class Stage {
+  readonly host: HostContext;
+  readonly #config: GuestConfig;
+  readonly #module: PreparedModule | undefined;
+  readonly #log: LogBuffer;
+  readonly #imports: Record<string, Record<string, unknown>>;
+  readonly #events: StageEvents;
+  #guest: Guest | undefined;
+
+  constructor(config: GuestConfig, module: PreparedModule | undefined, log: LogBuffer, events: StageEvents) {
+    this.#config = config;
+    this.#module = module;
+    this.#log = log;
+    this.#events = events;
+    this.host = new HostContext(config.inputTopic, log);
+    this.#imports = hostImports(this.host);
+  }
+
+  /** Makes the first guest. Throws StreamlineError guest.init_failed or guest.init_rejected. */
+  open(): void {
+    this.#guest = this.#events.making(() => this.#create());
+  }
+
+  /** The guest, made anew when the one before has failed. Throws as `open`. */
+  get guest(): Guest {
+    if (this.#guest !== undefined) return this.#guest;
+    this.#events.replaced();
+    this.open();
+    assert(this.#guest !== undefined, 'a stage that was opened has a guest');
+    return this.#guest;
+  }
+
+  /** It must not be used again. */
+  drop(): void {
+    this.#guest = undefined;
+  }
+
+  #create(): Guest {
+    const config = this.#config;
+    if (config.builtin !== undefined) return createBuiltin(config.builtin, config, this.#log);
+    assert(this.#module !== undefined, 'a guest that is no builtin needs a module');
+    return GuestInstance.create(this.#module, config, this.host, this.#imports);
+  }
+}
