@@ -91,8 +91,8 @@ function details({ version, instances, restarts }: Status, metrics: Metrics | un
 
 function moduleOf({ config }: Info): string {
   const chain = Array.isArray(config['transforms']) ? (config['transforms'] as readonly unknown[]) : [];
-  const [stage] = chain as readonly { readonly wasm_module?: unknown }[];
-  return text(config['wasm_module'] ?? stage?.wasm_module);
+  const stages = chain as readonly { readonly wasm_module?: unknown }[];
+  return text(config['wasm_module'] ?? stages.map(({ wasm_module: module }) => text(module)).join(' → '));
 }
 
 function text(value: unknown): string {

@@ -1,3 +1,4 @@
+import { stageNames } from '../spec/stage-names.ts';
 import { systemClock } from '../base/clock.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import { createLog } from '../observe/log.ts';
@@ -26,7 +27,7 @@ export async function checkSpecs(config: SidecarConfig): Promise<CheckReport> {
   const specs: CheckedSpec[] = [];
   const errors = specErrors.map(({ error }) => error);
   for (const spec of configs) {
-    const module = spec.stages[0].wasmModule;
+    const module = stageNames(spec);
     try {
       const prepared = await factory.module(spec);
       specs.push({ name: spec.name, source: spec.source, module, type: spec.type ?? prepared?.facts.type ?? 'map' });

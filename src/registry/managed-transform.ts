@@ -5,6 +5,7 @@ import type { PipelineLimits, PipelineLog } from '../pipeline/pipeline.ts';
 import type { VersionParts } from '../pipeline/version.ts';
 import type { Switch } from '../pipeline/versions.ts';
 import { groupChanges } from '../spec/group-changes.ts';
+import { stageNames } from '../spec/stage-names.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { TargetState } from './control.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
@@ -512,7 +513,7 @@ export class ManagedTransform {
 
 function versionFields({ config, moduleSha256, schemasSha256 }: VersionIdentity): Record<string, unknown> {
   const schemas = schemasSha256 === undefined ? {} : { schemasSha256 };
-  return { moduleSha256, configSha256: config.sha256, ...schemas, module: config.stages[0].wasmModule };
+  return { moduleSha256, configSha256: config.sha256, ...schemas, module: stageNames(config) };
 }
 
 /** The cluster (and bugs of ours) may be better next time; a module, a spec or a record will not change by itself. */

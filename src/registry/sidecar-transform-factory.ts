@@ -6,6 +6,7 @@ import { ModuleCatalog } from '../catalog/module-catalog.ts';
 import { ModuleStore } from '../catalog/module-store.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
 import type { RecordFormats } from '../codec/record-formats.ts';
+import type { StageSource } from '../guest/batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from '../guest/buffer-pool.ts';
 import type { GuestConfig } from '../guest/guest-config.ts';
 import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
@@ -15,7 +16,7 @@ import { RoutedTopics } from '../kafka/routed-topics.ts';
 import { checkTopics } from '../kafka/topic-check.ts';
 import { chooseTransport, type KafkaTransport } from '../kafka/transport.ts';
 import type { Logger } from '../observe/log.ts';
-import { missingModule, missingOutput, modulePath } from '../spec/late-fault.ts';
+import { missingModule, missingOutput, modulePath, routeInTheMidst } from '../spec/late-fault.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
 import { isBuiltin } from '../spec/spec-name.ts';
 import { placeOf } from '../spec/spec-place.ts';
@@ -24,7 +25,7 @@ import type { CrashPoint } from './crash-point.ts';
 import { SchemaDesk } from './transform-schemas.ts';
 import { transactionSettings } from './transaction-settings.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
-import { BUILTIN_DIGEST, type FileDigests, type VersionFiles } from './version-change.ts';
+import { BUILTIN_DIGEST, chainDigest, type FileDigests, type VersionFiles } from './version-change.ts';
 
 interface Connection {
   readonly client: KafkaAdmin;
@@ -90,18 +91,30 @@ export class SidecarTransformFactory implements TransformFactory {
    * registry for the formats that need one, and the files it names.
    */
   async module(config: TransformationConfig): Promise<PreparedModule | undefined> {
+    return (await this.stageModules(config))[0];
+  }
+
+  /** As `module`, of each stage. */
+  async stageModules(config: TransformationConfig): Promise<readonly (PreparedModule | undefined)[]> {
     await this.#schemas.check(config);
-    const [stage] = config.stages;
-    if (isBuiltin(stage.wasmModule)) return this.#checked(config, undefined);
+    const modules: (PreparedModule | undefined)[] = [];
+    for (const [stage, { wasmModule }] of config.stages.entries()) {
+      modules.push(isBuiltin(wasmModule) ? undefined : await this.#prepare(config, stage, wasmModule));
+    }
+    const routes = (module: PreparedModule | undefined): boolean => module?.facts.exports.route ?? false;
+    const early = modules.slice(0, -1).findIndex(routes);
+    if (early >= 0) throw routeInTheMidst(config, early);
+    const fault = missingOutput(config, { route: routes(modules.at(-1)) });
+    if (fault !== undefined) throw fault;
+    return modules;
+  }
+
+  async #prepare(config: TransformationConfig, stage: number, modulePath: string): Promise<PreparedModule> {
+    const { initTimeoutMs } = this.#config.limits;
     try {
-      const module = await this.#catalog.prepare({
-        modulePath: stage.wasmModule,
-        maxMemoryMb: config.maxMemoryMb,
-        initTimeoutMs: this.#config.limits.initTimeoutMs,
-      });
-      return this.#checked(config, module);
+      return await this.#catalog.prepare({ modulePath, maxMemoryMb: config.maxMemoryMb, initTimeoutMs });
     } catch (thrown) {
-      throw this.#placed(config, thrown);
+      throw this.#placed(config, stage, thrown);
     }
   }
 
@@ -112,17 +125,21 @@ export class SidecarTransformFactory implements TransformFactory {
   }
 
   async digest(config: TransformationConfig): Promise<FileDigests> {
-    const [stage] = config.stages;
-    const [moduleSha256, schemas] = await Promise.all([
-      isBuiltin(stage.wasmModule) ? BUILTIN_DIGEST : this.modules.digest(stage.wasmModule).catch(() => undefined),
+    const digests = config.stages.map(({ wasmModule }) =>
+      isBuiltin(wasmModule) ? BUILTIN_DIGEST : this.modules.digest(wasmModule).catch(() => undefined),
+    );
+    const [known, schemas] = await Promise.all([
+      Promise.all(digests),
       this.#schemas.files(config).catch(() => undefined),
     ]);
+    const all = known.filter((digest) => digest !== undefined);
+    const moduleSha256 = all.length < known.length ? undefined : chainDigest(all);
     return { moduleSha256, schemasSha256: schemas?.sha256 };
   }
 
   async guest(config: TransformationConfig, known?: VersionFiles): Promise<GuestEngine> {
-    const files = known ?? { module: await this.module(config), schemas: await this.#schemas.files(config) };
-    const { module } = files;
+    const files = known ?? (await this.#files(config));
+    const { module, following = [] } = files;
     const { limits } = this.#config;
     const log = this.#logFor(config.name);
     const schemas = await this.#schemas.prepare(config, files.schemas, log);
@@ -133,7 +150,7 @@ export class SidecarTransformFactory implements TransformFactory {
       stuckThreadsMax: limits.stuckThreads,
     };
     const executor = new ThreadedExecutor(
-      { config: guestConfig, module },
+      { config: guestConfig, module, following: stagesOf(config, following) },
       pool,
       this.#clock,
       (lines) => writeGuestLog(log, lines),
@@ -160,6 +177,11 @@ export class SidecarTransformFactory implements TransformFactory {
         };
       },
     };
+  }
+
+  async #files(config: TransformationConfig): Promise<VersionFiles> {
+    const [module, ...following] = await this.stageModules(config);
+    return { module, following, schemas: await this.#schemas.files(config) };
   }
 
   #buffersOf(transform: string): BufferPool {
@@ -289,23 +311,17 @@ export class SidecarTransformFactory implements TransformFactory {
     return { client, ready };
   }
 
-  #checked(config: TransformationConfig, module: PreparedModule | undefined): PreparedModule | undefined {
-    const fault = missingOutput(config, { route: module?.facts.exports.route ?? false });
-    if (fault !== undefined) throw fault;
-    return module;
-  }
-
   /** The module's fault, with the line of the spec that names it. */
-  #placed(config: TransformationConfig, thrown: unknown): unknown {
+  #placed(config: TransformationConfig, number: number, thrown: unknown): unknown {
     if (!(thrown instanceof StreamlineError) || thrown.origin !== 'spec') return thrown;
-    const [stage] = config.stages;
+    const stage = config.stages[number] ?? config.stages[0];
     // The catalog knows the module only; which spec names it is known here.
     if (thrown.place !== undefined && thrown.place !== stage.wasmModule) return thrown;
     if (thrown.code === 'spec.module_missing') {
-      return missingModule(config, join(this.#config.paths.modules, stage.wasmModule));
+      return missingModule(config, number, join(this.#config.paths.modules, stage.wasmModule));
     }
     const aboutModule = thrown.configPath === undefined || thrown.configPath === '/wasm_module';
-    const configPath = aboutModule ? modulePath(config) : thrown.configPath;
+    const configPath = aboutModule ? modulePath(config, number) : thrown.configPath;
     return new StreamlineError(thrown.code, thrown.message, {
       place: placeOf(config, configPath),
       configPath,
@@ -313,6 +329,17 @@ export class SidecarTransformFactory implements TransformFactory {
       cause: thrown,
     });
   }
+}
+
+function stagesOf(
+  { stages }: TransformationConfig,
+  following: readonly (PreparedModule | undefined)[],
+): readonly StageSource[] {
+  return stages.slice(1).map(({ wasmModule, configJson }, i) => ({
+    builtin: isBuiltin(wasmModule) ? wasmModule : undefined,
+    configJson,
+    module: following[i],
+  }));
 }
 
 function writeGuestLog(log: Logger, { lines, dropped }: GuestLog): void {

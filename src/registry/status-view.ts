@@ -1,3 +1,4 @@
+import { stageNames } from '../spec/stage-names.ts';
 import { latencyBucketUpperNs, latencyQuantileNs } from '../pipeline/transformation-stats.ts';
 import type { SpecFault } from '../spec/spec-set.ts';
 import type { CandidateView, TransformMetrics, TransformStatus, VersionView } from './control.ts';
@@ -32,8 +33,7 @@ export function statusOf(
 
 function versionView(version: NonNullable<TransformSnapshot['version']>): VersionView {
   const { number, config, moduleSha256, sinceMs, records } = version;
-  const [stage] = config.stages;
-  return { number, module: stage.wasmModule, moduleSha256, configSha256: config.sha256, sinceMs, records };
+  return { number, module: stageNames(config), moduleSha256, configSha256: config.sha256, sinceMs, records };
 }
 
 function candidateView({ candidate, canary }: TransformSnapshot): CandidateView | undefined {
@@ -41,7 +41,7 @@ function candidateView({ candidate, canary }: TransformSnapshot): CandidateView 
   const { config, moduleSha256, stage, sinceMs, error } = candidate;
   return {
     stage,
-    module: config.stages[0].wasmModule,
+    module: stageNames(config),
     moduleSha256,
     configSha256: config.sha256,
     sinceMs,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { StreamlineError } from '../base/error.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
@@ -10,6 +11,8 @@ export const BUILTIN_DIGEST = 'builtin';
 export interface VersionFiles {
   /** Absent for a builtin. */
   readonly module: PreparedModule | undefined;
+  /** Of the stages of a chain after the first. */
+  readonly following?: readonly (PreparedModule | undefined)[];
   /** Absent where the spec names none. */
   readonly schemas: SchemaFiles | undefined;
 }
@@ -24,8 +27,16 @@ export interface FileDigests {
 
 export const UNKNOWN_FILES: FileDigests = { moduleSha256: undefined, schemasSha256: undefined };
 
-export function digestsOf({ module, schemas }: VersionFiles): FileDigests & { readonly moduleSha256: string } {
-  return { moduleSha256: module?.facts.sha256 ?? BUILTIN_DIGEST, schemasSha256: schemas?.sha256 };
+export function digestsOf(files: VersionFiles): FileDigests & { readonly moduleSha256: string } {
+  const { module, following = [], schemas } = files;
+  const digests = [module, ...following].map((prepared) => prepared?.facts.sha256 ?? BUILTIN_DIGEST);
+  return { moduleSha256: chainDigest(digests), schemasSha256: schemas?.sha256 };
+}
+
+/** One digest for the modules of all stages: that of the module where there is one stage. */
+export function chainDigest(digests: readonly string[]): string {
+  const [only = BUILTIN_DIGEST] = digests;
+  return digests.length <= 1 ? only : createHash('sha256').update(digests.join()).digest('hex');
 }
 
 /** What makes a version another: the spec, or the bytes of a file it names. */

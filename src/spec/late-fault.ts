@@ -5,8 +5,8 @@ import { quoted } from './quoted.ts';
 import type { TransformationConfig } from './transformation-config.ts';
 
 /** The field that names a stage's module: in `transforms` or at the top, as the spec has it. */
-export function modulePath(config: TransformationConfig): string {
-  const inChain = '/transforms/0/wasm_module';
+export function modulePath(config: TransformationConfig, stage = 0): string {
+  const inChain = `/transforms/${stage}/wasm_module`;
   return placeOf(config, inChain) === config.source ? '/wasm_module' : inChain;
 }
 
@@ -17,12 +17,24 @@ export function subjectPath(config: TransformationConfig): string {
 }
 
 /** The module is not where the spec says. `looked` is the file as tried. */
-export function missingModule(config: TransformationConfig, looked: string): StreamlineError {
-  const configPath = modulePath(config);
-  return new StreamlineError('spec.module_missing', `there is no module ${quoted(config.stages[0].wasmModule)}`, {
+export function missingModule(config: TransformationConfig, stage: number, looked: string): StreamlineError {
+  const configPath = modulePath(config, stage);
+  const name = (config.stages[stage] ?? config.stages[0]).wasmModule;
+  return new StreamlineError('spec.module_missing', `there is no module ${quoted(name)}`, {
     place: placeOf(config, configPath),
     configPath,
     suggestion: `Put the file to ${looked}, or correct wasm_module.`,
+  });
+}
+
+/** Routes are the last stage's to choose: what one before it would choose, nobody would look at. */
+export function routeInTheMidst(config: TransformationConfig, stage: number): StreamlineError {
+  const configPath = modulePath(config, stage);
+  const name = (config.stages[stage] ?? config.stages[0]).wasmModule;
+  return new StreamlineError('spec.conflict', `${quoted(name)} has route() and is not the last stage`, {
+    place: placeOf(config, configPath),
+    configPath,
+    suggestion: 'Put it last, or build it without route().',
   });
 }
 
@@ -34,7 +46,7 @@ export function missingOutput(
   if (config.outputTopic !== undefined || exports.route) return undefined;
   return new StreamlineError(
     'spec.no_output',
-    `output_topic is "" and ${quoted(config.stages[0].wasmModule)} exports no route()`,
+    `output_topic is "" and ${quoted((config.stages.at(-1) ?? config.stages[0]).wasmModule)} exports no route()`,
     {
       place: placeOf(config, '/output_topic'),
       configPath: '/output_topic',

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ErrorCode } from '../base/error-code.ts';
 import type { StreamlineError } from '../base/error.ts';
-import { missingModule, missingOutput } from './late-fault.ts';
+import { missingModule, missingOutput, routeInTheMidst } from './late-fault.ts';
 import { parseSpec } from './parse-spec.ts';
 import { placeOf } from './spec-place.ts';
+import { stageNames } from './stage-names.ts';
 import type { TransformationConfig } from './transformation-config.ts';
 
 const MINIMAL = 'name: a\ninput_topic: in\noutput_topic: out\nwasm_module: m.wasm\n';
@@ -336,13 +337,6 @@ const BAD: readonly (readonly [string, ErrorCode, string, string | undefined, Re
     /ordering: partition/,
   ],
   // not yet
-  [
-    `${without('wasm_module')}transforms: [{wasm_module: a}, {wasm_module: b}]`,
-    'spec.unsupported',
-    'a.yaml:4:1',
-    '/transforms',
-    /one spec a stage/,
-  ],
   [`${MINIMAL}# ${'x'.repeat(300_000)}`, 'spec.too_large', 'a.yaml:1:1', '', /256 KiB/],
 ];
 
@@ -376,11 +370,36 @@ test('messages show what is written in one line and not at length', () => {
   assert.ok(!error!.message.includes('\u001b') && !error!.message.includes('\n'));
 });
 
+test('a chain has as many stages as are written, each with its config; what is wrong with one is said of it', () => {
+  const stage = (module: string, config = ''): string => `\n- { wasm_module: ${module}${config} }`;
+  const chain = configOf(
+    `${without('wasm_module')}transforms:${stage('a.wasm', ', config: { x: 1 }')}${stage('b.wasm')}`,
+  );
+  assert.deepEqual(chain.stages, [
+    { wasmModule: 'a.wasm', configJson: '{"x":1}' },
+    { wasmModule: 'b.wasm', configJson: '{}' },
+  ]);
+  assert.equal(stageNames(chain), 'a.wasm → b.wasm');
+  const [error] = errorsOf(`${without('wasm_module')}transforms:${stage('a.wasm')}${stage('../b.wasm')}`);
+  assert.equal(error?.configPath, '/transforms/1/wasm_module');
+  const many = (count: number): string => `${without('wasm_module')}transforms:${stage('a.wasm').repeat(count)}`;
+  assert.equal(configOf(many(16)).stages.length, 16);
+  assert.equal(errorsOf(many(17))[0]?.configPath, '/transforms');
+  // The last stage is the one that may route.
+  const routed = without('wasm_module').replace(/output_topic: .*/, 'output_topic: ""');
+  assert.equal(
+    errorsOf(`${routed}transforms:${stage('a.wasm')}${stage('builtin:logging')}`)[0]?.code,
+    'spec.no_output',
+  );
+  assert.equal(configOf(`${routed}transforms:${stage('builtin:logging')}${stage('a.wasm')}`).stages.length, 2);
+  assert.equal(routeInTheMidst(chain, 0).configPath, '/transforms/0/wasm_module');
+});
+
 test('faults that show later still point at the line', () => {
   const config = configOf(with_('output_topic', '""'), 's.yaml');
   assert.equal(placeOf(config, '/input_topic'), 's.yaml:2:14');
   assert.equal(placeOf({ ...config }, '/input_topic'), 's.yaml');
-  const missing = missingModule(config, 'modules/m.wasm');
+  const missing = missingModule(config, 0, 'modules/m.wasm');
   assert.deepEqual(
     [missing.code, missing.place, missing.configPath],
     ['spec.module_missing', 's.yaml:4:14', '/wasm_module'],
@@ -392,7 +411,10 @@ test('faults that show later still point at the line', () => {
   );
   assert.equal(missingOutput(config, { route: true }), undefined);
   assert.equal(missingOutput(configOf(MINIMAL), { route: false }), undefined);
-  const chain = configOf(`${without('wasm_module')}transforms:\n- wasm_module: m.wasm`, 's.yaml');
-  const inChain = missingModule(chain, 'modules/m.wasm');
-  assert.deepEqual([inChain.place, inChain.configPath], ['s.yaml:5:16', '/transforms/0/wasm_module']);
+  const chain = configOf(
+    `${without('wasm_module')}transforms:\n- wasm_module: m.wasm\n- wasm_module: n.wasm`,
+    's.yaml',
+  );
+  const inChain = missingModule(chain, 1, 'modules/n.wasm');
+  assert.deepEqual([inChain.place, inChain.configPath], ['s.yaml:6:16', '/transforms/1/wasm_module']);
 });

@@ -68,12 +68,14 @@ function configFrom(root: YamlNode, source: string, problems: ProblemList): Tran
   return config;
 }
 
+type Stages = TransformationConfig['stages'];
+
 /** In a fixed order of fields: its JSON is what sha256 stands for. */
 function normalise(
   fields: SpecFields,
   root: YamlNode,
   start: StartOffset,
-  stages: readonly [StageConfig],
+  stages: Stages,
 ): Omit<TransformationConfig, 'source' | 'sha256'> {
   const { errors, input, output } = fields;
   return {
@@ -131,7 +133,7 @@ function startOffset(root: YamlNode, problems: ProblemList): StartOffset | undef
   return undefined;
 }
 
-function readStages(root: YamlNode, problems: ProblemList): readonly [StageConfig] | undefined {
+function readStages(root: YamlNode, problems: ProblemList): Stages | undefined {
   if (root.kind !== 'map') return undefined;
   const chain = nodeAt(root, ['transforms']);
   if (chain === undefined) {
@@ -156,17 +158,9 @@ function readStages(root: YamlNode, problems: ProblemList): readonly [StageConfi
     );
   }
   if (chain.kind !== 'list') return undefined;
-  if (chain.items.length > 1) {
-    problems.add(
-      'spec.unsupported',
-      ['transforms'],
-      offsetAt(root, ['transforms'], 'key'),
-      'chains of more than one stage are not supported yet',
-      'Write one spec a stage, with a topic between them.',
-    );
-  }
-  const stages = chain.items.map((_, i) => readStage(root, ['transforms', i], problems));
-  return stages[0];
+  const [first, ...following] = chain.items.map((_, i) => readStage(root, ['transforms', i], problems)?.[0]);
+  if (first === undefined || following.includes(undefined)) return undefined;
+  return [first, ...following.filter((stage) => stage !== undefined)];
 }
 
 function readStage(root: YamlNode, at: FieldPath, problems: ProblemList): readonly [StageConfig] | undefined {
@@ -215,7 +209,7 @@ function checkTopics(root: YamlNode, problems: ProblemList): void {
       'Give dead letters a topic of their own under `errors: { dead_letter_topic: … }`.',
     );
   }
-  const builtin = [textAt(root, ['wasm_module']), textAt(root, ['transforms', 0, 'wasm_module'])].find(
+  const builtin = [textAt(root, ['wasm_module']), lastModule(root)].find(
     (module) => module !== undefined && isBuiltin(module),
   );
   if (outputTopic === '' && builtin !== undefined) {
@@ -227,6 +221,12 @@ function checkTopics(root: YamlNode, problems: ProblemList): void {
       'Name the topic to write to.',
     );
   }
+}
+
+/** Of a chain. */
+function lastModule(root: YamlNode): string | undefined {
+  const chain = nodeAt(root, ['transforms']);
+  return chain?.kind === 'list' ? textAt(root, ['transforms', chain.items.length - 1, 'wasm_module']) : undefined;
 }
 
 function checkErrorPolicy(root: YamlNode, problems: ProblemList): void {

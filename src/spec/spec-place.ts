@@ -10,9 +10,12 @@ import type { YamlNode } from './yaml-tree.ts';
  */
 const places = new WeakMap<TransformationConfig, ReadonlyMap<string, string>>();
 
-/** Where a spec may name the output's subject in the seed's way. */
+export const STAGES_MAX = 16;
+const STAGE_NUMBERS = Array.from({ length: STAGES_MAX }, (_, i) => i);
+
+/** Where a spec may name the output's subject in the seed's way: the last stage that does is the one. */
 export const REGISTRY_SUBJECTS: readonly FieldPath[] = [
-  ['transforms', 0, 'config', 'schema_registry_subject'],
+  ...STAGE_NUMBERS.map((i): FieldPath => ['transforms', i, 'config', 'schema_registry_subject']).toReversed(),
   ['config', 'schema_registry_subject'],
 ];
 
@@ -42,8 +45,10 @@ const KEPT: readonly FieldPath[] = [
   ['output', 'schema_file'],
   ['output', 'auto_register'],
   ['errors', 'dead_letter_topic'],
-  ['transforms', 0, 'wasm_module'],
-  ['transforms', 0, 'config'],
+  ...STAGE_NUMBERS.flatMap((i): FieldPath[] => [
+    ['transforms', i, 'wasm_module'],
+    ['transforms', i, 'config'],
+  ]),
   ...REGISTRY_SUBJECTS,
 ];
 

@@ -19,6 +19,7 @@ import {
   TOPIC_PATTERN,
   topicFault,
 } from './spec-name.ts';
+import { STAGES_MAX } from './spec-place.ts';
 import { START_PATTERN } from './start-offset.ts';
 import type { SchemaVersion } from './transformation-config.ts';
 
@@ -240,10 +241,11 @@ export const specSchema = z
     transforms: z
       .array(z.strictObject({ wasm_module: module, config }))
       .min(1)
-      .max(16)
+      .max(STAGES_MAX)
       .optional()
       .meta({
-        description: 'Stages, instead of wasm_module and config.',
+        description:
+          'Stages, instead of wasm_module and config: what comes out of one goes into the next. Each has its own memory and budget; only the last may route.',
         examples: [[{ wasm_module: 'transforms/mask_pii.wasm' }]],
       }),
   })

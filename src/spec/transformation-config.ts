@@ -41,7 +41,7 @@ export interface TransformationConfig {
   readonly inputTopic: TopicName;
   /** undefined: route() must name it. */
   readonly outputTopic: TopicName | undefined;
-  /** At least one; more than one is a chain (refused until chains land). */
+  /** At least one; more than one is a chain. */
   readonly stages: readonly [StageConfig, ...StageConfig[]];
   readonly instances: number;
   readonly maxMemoryMb: number;
