@@ -74,8 +74,13 @@ registryTest('a subject with a slash, a space and a percent sign', async (regist
   const id = await client.register(subject, schema);
   assert.equal((await client.subject(subject, 'latest')).id, id);
   assert.deepEqual(await client.registered(subject, schema), { id, version: 1 });
-  const subjects = (await (await fetch(`${registry.url}/subjects`)).json()) as string[];
-  assert.ok(subjects.includes(subject), 'the registry calls it what we do');
+  // Not its list of subjects: Apicurio's ends at a thousand, and a registry may be shared.
+  const uses = (await (await fetch(`${registry.url}/schemas/ids/${id}/versions`)).json()) as { subject: string }[];
+  assert.deepEqual(
+    uses.map((use) => use.subject),
+    [subject],
+    'the registry calls it what we do',
+  );
 });
 
 registryTest('references two levels deep come in the order of their use', async (registry, t) => {

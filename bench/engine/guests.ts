@@ -67,6 +67,7 @@ function guestConfig(module: string, configJson: string, timeoutMs: number): Gue
     partition: 'key',
     limits: {
       outputBytesMax: 1024 * 1024,
+      outputsMax: 1000,
       initTimeoutMs: INIT_TIMEOUT_MS,
       logLinesPerSecond: 100,
       logLineBytesMax: 2048,

@@ -1,12 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brokerReady } from './broker-ready.ts';
 import type { Cluster } from './cluster.ts';
 import { freePorts } from './free-port.ts';
-import { guardFolder } from './guard.ts';
-import { endProcess, isRunning, requireJava } from './java-process.ts';
+import { JavaProcess, requireJava } from './java-process.ts';
 import { resolveJars, type Coordinate } from './jars.ts';
 import { lastLines, runProgram } from './process-output.ts';
 
@@ -18,9 +15,8 @@ export const KAFKA_JARS: readonly Coordinate[] = [
   'org.apache.logging.log4j:log4j-slf4j-impl:2.25.5',
 ];
 const JAVA_OPTIONS = ['-Xmx512m', '-XX:+UseSerialGC'];
-const PROBE_MS_MAX = 30_000;
+const FORMAT_MS_MAX = 30_000;
 const READY_MS_MAX = 90_000;
-const START_ATTEMPTS = 3;
 /** Any 16 bytes, as Kafka writes them: the cluster lives in one folder. */
 const CLUSTER_ID = 'c3RyZWFtbGluZS10ZXN0cw';
 
@@ -28,35 +24,23 @@ const CLUSTER_ID = 'c3RyZWFtbGluZS10ZXN0cw';
 export async function startLocalKafka(): Promise<Cluster> {
   await requireJava();
   const jars = await resolveJars('kafka', KAFKA_JARS);
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await startBroker(jars);
-    } catch (error) {
-      // Another process may have taken one of the ports in the meantime.
-      if (attempt === START_ATTEMPTS) throw error;
-    }
-  }
-}
-
-async function startBroker(jars: string): Promise<Cluster> {
-  const folder = mkdtempSync(join(tmpdir(), 'streamline-kafka-'));
-  const release = guardFolder(folder);
-  const broker = new LocalBroker(jars, folder, await freePorts(2));
-  try {
-    await broker.format();
-    await broker.start();
-  } catch (error) {
-    await broker.kill();
-    await release();
-    throw error;
-  }
+  const broker = await JavaProcess.start('kafka', async (folder) => {
+    const [port = 0, controllerPort = 0] = await freePorts(2);
+    const address = `127.0.0.1:${port}`;
+    const config = join(folder, 'server.properties');
+    writeFileSync(config, propertiesOf(folder, port, controllerPort));
+    const java = [...JAVA_OPTIONS, '-cp', join(jars, '*')];
+    await format([...java, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config]);
+    return {
+      address,
+      args: [...java, 'kafka.Kafka', config],
+      ready: (isRunning) => brokerReady(address, READY_MS_MAX, isRunning),
+    };
+  });
   return {
-    bootstrap: broker.bootstrap,
+    bootstrap: broker.address,
     provider: 'local-kafka',
-    stop: async () => {
-      await broker.kill();
-      await release();
-    },
+    stop: () => broker.remove(),
     kill: () => broker.kill(),
     restart: async () => {
       await broker.stopCleanly();
@@ -65,58 +49,9 @@ async function startBroker(jars: string): Promise<Cluster> {
   };
 }
 
-class LocalBroker {
-  readonly bootstrap: string;
-  readonly #jars: string;
-  readonly #folder: string;
-  readonly #config: string;
-  #process: ChildProcess | undefined;
-
-  constructor(jars: string, folder: string, [port = 0, controllerPort = 0]: readonly number[]) {
-    this.bootstrap = `127.0.0.1:${port}`;
-    this.#jars = jars;
-    this.#folder = folder;
-    this.#config = join(folder, 'server.properties');
-    writeFileSync(this.#config, propertiesOf(folder, port, controllerPort));
-  }
-
-  async format(): Promise<void> {
-    const args = this.#java('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', this.#config);
-    const { ok, output } = await runProgram('java', args, PROBE_MS_MAX);
-    if (!ok) throw new Error(`Kafka's storage could not be formatted:\n${lastLines(output)}`);
-  }
-
-  async start(): Promise<void> {
-    const logFile = join(this.#folder, 'broker.log');
-    const log = openSync(logFile, 'a');
-    const child = spawn('java', this.#java('kafka.Kafka', this.#config), { stdio: ['ignore', log, log] });
-    closeSync(log);
-    this.#process = child;
-    // The guard reads it.
-    writeFileSync(join(this.#folder, 'pid'), String(child.pid ?? ''));
-    // A broker nobody waits for must not keep the process that started it alive.
-    child.unref();
-    try {
-      await brokerReady(this.bootstrap, READY_MS_MAX, () => isRunning(child));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`${reason}\n${lastLines(readFileSync(logFile, 'utf8'))}`, { cause: error });
-    }
-  }
-
-  async kill(): Promise<void> {
-    await endProcess(this.#process, 'SIGKILL');
-    this.#process = undefined;
-  }
-
-  async stopCleanly(): Promise<void> {
-    await endProcess(this.#process, 'SIGTERM');
-    this.#process = undefined;
-  }
-
-  #java(...args: readonly string[]): string[] {
-    return [...JAVA_OPTIONS, '-cp', join(this.#jars, '*'), ...args];
-  }
+async function format(args: readonly string[]): Promise<void> {
+  const { ok, output } = await runProgram('java', args, FORMAT_MS_MAX);
+  if (!ok) throw new Error(`Kafka's storage could not be formatted:\n${lastLines(output)}`);
 }
 
 function propertiesOf(folder: string, port: number, controllerPort: number): string {

@@ -1,22 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheFolder, publish, stagingFor } from '../../scripts/setup/cache.mjs';
 import { ClusterUnavailable } from './cluster.ts';
 import { freePorts } from './free-port.ts';
-import { guardFolder } from './guard.ts';
-import { endProcess, isRunning, requireJava } from './java-process.ts';
+import { JavaProcess, requireJava } from './java-process.ts';
 import { lastLines, runProgram } from './process-output.ts';
 import type { Registry } from './registry.ts';
 import { checkBackward, registryReady } from './registry-ready.ts';
@@ -31,88 +18,34 @@ const DOWNLOAD_MS_MAX = 10 * 60_000;
 const UNPACK_MS_MAX = 2 * 60_000;
 const PROBE_MS_MAX = 30_000;
 const READY_MS_MAX = 90_000;
-const START_ATTEMPTS = 3;
 
 /** A real Apicurio Registry as a process on this machine. It keeps its schemas in memory: a restart loses them. */
 export async function startLocalRegistry(): Promise<Registry> {
   await requireJava();
-  const program = await apicurio();
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await startProcess(program);
-    } catch (error) {
-      // Another process may have taken the port in the meantime.
-      if (attempt === START_ATTEMPTS) throw error;
-    }
-  }
-}
-
-async function startProcess(program: string): Promise<Registry> {
-  const folder = mkdtempSync(join(tmpdir(), 'streamline-registry-'));
-  const release = guardFolder(folder);
-  const [port = 0] = await freePorts(1);
-  const registry = new LocalRegistry(program, folder, port);
-  try {
-    await registry.start();
-  } catch (error) {
-    await registry.kill();
-    await release();
-    throw error;
-  }
+  const jar = await apicurio();
+  const registry = await JavaProcess.start('registry', async () => {
+    const [port = 0] = await freePorts(1);
+    const address = `http://127.0.0.1:${port}${BASE_PATH}`;
+    const listen = ['-Dquarkus.http.host=127.0.0.1', `-Dquarkus.http.port=${port}`];
+    return {
+      address,
+      args: [...JAVA_OPTIONS, ...listen, '-jar', jar],
+      ready: async (isRunning) => {
+        await registryReady(address, READY_MS_MAX, isRunning);
+        await checkBackward(address);
+      },
+    };
+  });
   return {
-    url: registry.url,
+    url: registry.address,
     provider: 'local-apicurio',
-    stop: async () => {
-      await registry.kill();
-      await release();
-    },
+    stop: () => registry.remove(),
     kill: () => registry.kill(),
     restart: async () => {
       await registry.kill();
       await registry.start();
     },
   };
-}
-
-class LocalRegistry {
-  readonly url: string;
-  readonly #program: string;
-  readonly #folder: string;
-  readonly #port: number;
-  #process: ChildProcess | undefined;
-
-  constructor(program: string, folder: string, port: number) {
-    this.url = `http://127.0.0.1:${port}${BASE_PATH}`;
-    this.#program = program;
-    this.#folder = folder;
-    this.#port = port;
-  }
-
-  async start(): Promise<void> {
-    const logFile = join(this.#folder, 'registry.log');
-    const log = openSync(logFile, 'a');
-    const listen = ['-Dquarkus.http.host=127.0.0.1', `-Dquarkus.http.port=${this.#port}`];
-    // Its own temporary files go with the folder, and the guard knows the process by the name in its arguments.
-    const args = [...JAVA_OPTIONS, `-Djava.io.tmpdir=${this.#folder}`, ...listen, '-jar', this.#program];
-    const child = spawn('java', args, { stdio: ['ignore', log, log], cwd: this.#folder });
-    closeSync(log);
-    this.#process = child;
-    writeFileSync(join(this.#folder, 'pid'), String(child.pid ?? ''));
-    // A registry nobody waits for must not keep the process that started it alive.
-    child.unref();
-    try {
-      await registryReady(this.url, READY_MS_MAX, () => isRunning(child));
-      await checkBackward(this.url);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new Error(`${reason}\n${lastLines(readFileSync(logFile, 'utf8'))}`, { cause: error });
-    }
-  }
-
-  async kill(): Promise<void> {
-    await endProcess(this.#process, 'SIGKILL');
-    this.#process = undefined;
-  }
 }
 
 /** The program from Maven Central, unpacked in the user's cache folder. @returns its jar */

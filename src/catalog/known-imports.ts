@@ -28,6 +28,27 @@ export const KNOWN_IMPORTS = {
     metadata_partition: { ...toI32(), grants: "read the record's partition number" },
     metadata_offset: { params: [], results: [l], grants: "read the record's offset" },
     metadata_timestamp_ms: { params: [], results: [l], grants: "read the record's timestamp" },
+    /** (ptr, cap) → length of the key, -1 = null; nothing is written when it is longer than cap. */
+    key: { ...toI32(i, i), grants: "read the record's key" },
+    header_count: { ...toI32(), grants: "read the record's headers" },
+    /** (index, ptr, cap) → length. */
+    header_name: { ...toI32(i, i, i), grants: "read the record's headers" },
+    /** (index, ptr, cap) → length, -1 = null. */
+    header_value: { ...toI32(i, i, i), grants: "read the record's headers" },
+    /** (name ptr, len) → index of the last header of the name, -1 = none. */
+    header_find: { ...toI32(i, i), grants: "read the record's headers" },
+    /** (name ptr, len, value ptr, len; -1 = null): in place of all of the name. */
+    header_set: { params: [i, i, i, i], results: [], grants: "change the output's headers" },
+    header_add: { params: [i, i, i, i], results: [], grants: "change the output's headers" },
+    /** (name ptr, len) → how many there were. */
+    header_remove: { ...toI32(i, i), grants: "change the output's headers" },
+    /** (payload ptr, len, topic ptr, len; 0 = the spec's). */
+    emit: { params: [i, i, i, i], results: [], grants: 'write outputs of the record' },
+    /** (key ptr, len; -1 = null, topic ptr, len): an output without value. */
+    emit_tombstone: { params: [i, i, i, i], results: [], grants: 'write outputs of the record' },
+    /** (name ptr, len, by): a counter, by 0 or more. */
+    metric_add: { params: [i, i, 'f64'], results: [], grants: 'count in metrics of its transform' },
+    metric_set: { params: [i, i, 'f64'], results: [], grants: 'set gauges of its transform' },
     /** (ptr, cap) → length of the name; nothing is written when it is longer than cap. */
     metadata_topic: { ...toI32(i, i), grants: "read the record's topic name" },
     metadata_schema_id: { ...toI32(), grants: 'read the id of the schema of its value' },

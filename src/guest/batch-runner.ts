@@ -14,6 +14,7 @@ import type { GuestConfig } from './guest-config.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import { Chain } from './chain.ts';
 import { Stage, type StageEvents } from './stage.ts';
+import { GUEST_METRICS_MAX, GuestMetrics } from './host-functions/guest-metrics.ts';
 import { LogBuffer } from './host-functions/log-buffer.ts';
 import { PHASE_INITIALISING, PHASE_RUNNING, PHASE_WAITING, type ControlBlock } from './thread/control-block.ts';
 import { TopicTable } from './topic-table.ts';
@@ -101,6 +102,10 @@ class Work implements BatchContext {
 export class BatchRunner {
   readonly #control: ControlBlock;
   readonly #log: LogBuffer;
+  readonly #metrics = new GuestMetrics((name) => {
+    if (this.#log.admit())
+      this.#log.addText('warn', `metric ${name} is not counted: a transform names at most ${GUEST_METRICS_MAX}`);
+  });
   /** In the order that records pass them. */
   readonly #stages: readonly [Stage, ...Stage[]];
   readonly #chain: Chain | undefined;
@@ -125,7 +130,7 @@ export class BatchRunner {
       replaced: () => control.restarted(),
     };
     const stage = (config: GuestConfig, module: PreparedModule | undefined): Stage =>
-      new Stage(config, module, this.#log, events);
+      new Stage(config, module, this.#log, this.#metrics, events);
     const following = (source.following ?? []).map(({ builtin, configJson, module }) =>
       stage({ ...source.config, builtin, configJson }, module),
     );
@@ -156,6 +161,11 @@ export class BatchRunner {
       throw thrown instanceof Misfit ? new StreamlineError(thrown.code, thrown.message) : thrown;
     }
     for (const stage of this.#stages) stage.open();
+  }
+
+  /** What the guest has counted, to be taken after each batch. */
+  get metrics(): GuestMetrics {
+    return this.#metrics;
   }
 
   /** What the guest has logged, to be taken after each batch. */

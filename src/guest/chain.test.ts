@@ -11,7 +11,10 @@ import type { WorkResult } from '../pipeline/ports.ts';
 const chameleon: StageSource = { builtin: undefined, configJson: '{}', module: fixtureSource().module };
 const passThrough: StageSource = { builtin: 'builtin:pass-through', configJson: '{}', module: undefined };
 
-async function chain(following: readonly StageSource[], records: readonly (TestRecord | string)[]): Promise<WorkResult> {
+async function chain(
+  following: readonly StageSource[],
+  records: readonly (TestRecord | string)[],
+): Promise<WorkResult> {
   const executor = new InThreadExecutor({ ...fixtureSource(), following }, () => {});
   await executor.start();
   return executor.execute(batchOf(records));
@@ -32,6 +35,23 @@ void test('a key that one stage changed and the next left alone comes out change
     outcomes(result).map(({ key, value, headers }) => [key, value, headers]),
     [['k', 'MAB', 'input']],
   );
+});
+
+void test('each output of a stage passes the next one by itself, with the headers it was given', async () => {
+  // E emits what the next stage then takes for its own command: a map, a filtered one and a script that emits two.
+  const result = await chain([chameleon], [{ value: 'Eemab;ef;hmark=1;eEexy', key: 'k' }]);
+  assert.deepEqual(
+    outcomes(result).map(({ kind, value, ownHeaders }) => [kind, value, ownHeaders]),
+    [
+      ['output', 'MAB', undefined],
+      ['output', 'xy', [['mark', '1']]],
+    ],
+  );
+});
+
+void test('I4: what one output of a stage fails with takes back the outputs of all', async () => {
+  const result = await chain([chameleon], ['Eemab;et', 'p']);
+  assert.deepEqual(gist(result), ['guest.trap', 'input']);
 });
 
 void test('a stage in the midst drops; what failed says which stage it was, and its fuel is that of all stages', async () => {

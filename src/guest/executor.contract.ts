@@ -300,6 +300,36 @@ export function executorContract(name: string, open: OpenExecutor): void {
       });
     });
 
+    void test('metrics a guest keeps are summed up, over instances too; what is no metric ends the call', async () => {
+      await withExecutor(fixtureSource(), async (executor) => {
+        const result = await executor.execute(
+          batchOf(['Emhits=2;gsize=7', 't', 'Emhits=3;gsize=9', 'EmBad name=1', 'EMhits', `Em${'x'.repeat(65)}=1`]),
+        );
+        const aborted = 'guest.aborted';
+        assert.deepEqual(gist(result), ['input', 'guest.trap', 'input', aborted, aborted, aborted]);
+        const { counters, gauges } = executor.stats().guestMetrics;
+        assert.deepEqual(
+          [...counters, ...gauges],
+          [
+            ['hits', 5],
+            ['size', 9],
+          ],
+        );
+      });
+    });
+
+    void test('a guest names 64 metrics; beyond that they are not counted, and the log says so once', async () => {
+      const source = fixtureSource({ limits: { logLineBytesMax: 200 } });
+      await withExecutor(source, async (executor, lines) => {
+        const records = Array.from({ length: 67 }, (_, i) => `Emname_${i}=1`);
+        const result = gist(await executor.execute(batchOf(records)));
+        assert.ok(result.every((found) => found === 'input'));
+        assert.equal(executor.stats().guestMetrics.counters.size, 64);
+        const found = lines.map(({ text }) => text);
+        assert.deepEqual(found, ['metric name_64 is not counted: a transform names at most 64']);
+      });
+    });
+
     void test('a closed executor refuses work', async () => {
       const executor = open(fixtureSource(), () => undefined);
       await executor.start();

@@ -275,6 +275,26 @@ void test('a thread waits for a schema as long as it takes; batches behind it co
   assert.deepEqual(shelf.asked, ['#7']);
 });
 
+void test('a thread that comes later begins with what is latest by then, not with what was when the transform began', async () => {
+  const wish = { by: 'subject', subject: 's', version: 'latest' } as const;
+  const old = { ...schema(1, '"int"'), freshForMs: 300_000 };
+  const given = formats({ output: { value: 'avro', valueSubject: FIXED } }, [{ part: 'value', wish, answer: old }]);
+  const newer = { ...schema(2, '"string"'), freshForMs: 200_000 };
+  const shelf = new Shelf({ 's@latest': newer });
+  const source = { config: guestConfig({ builtin: 'builtin:pass-through', formats: given }), module: undefined };
+  const executor = new InThreadExecutor(source, () => {}, 0, shelf);
+  await executor.start();
+  const text = batch(Buffer.from('"x"'));
+  assert.deepEqual(written(await executor.execute(text)), [['input', frame(2, 2, 0x78).toString('utf8')]]);
+  assert.equal(written(await executor.execute(text)).length, 1);
+  assert.deepEqual(shelf.asked, ['s@latest'], 'once a thread');
+  // What cannot be asked is used as it is.
+  const alone = new InThreadExecutor(source, () => {}, 0);
+  await alone.start();
+  const one = batch(Buffer.from('1'));
+  assert.deepEqual(written(await alone.execute(one)), [['input', frame(1, 2).toString('utf8')]]);
+});
+
 void test('a schema that cannot be used keeps a transform from starting', async () => {
   for (const [text, code] of [
     ['{"type":"nonsense"}', 'schema.invalid'],

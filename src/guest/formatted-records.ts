@@ -59,6 +59,7 @@ export class FormattedRecords {
   #part: 'key' | 'value' = 'key';
   /** Subjects in use, looked at for newer versions. */
   readonly #followed = new Map<string, SchemaWish>();
+  #hasBegun = false;
 
   constructor(formats: RecordFormats, topics: TopicTable, hosts: readonly HostContext[], outputBytesMax: number) {
     const { input, output, itemsMax, schemasMax } = formats;
@@ -102,19 +103,24 @@ export class FormattedRecords {
     if (wish.by === 'subject' && wish.version === 'latest') this.#followed.set(wish.subject, wish);
   }
 
-  /** Looks over a batch for schemas that its records name and nobody here knows: they are asked for together. */
+  /**
+   * Looks over a batch for schemas that its records name and nobody here knows: they are asked for together. With them, before the first
+   * batch, what is latest by now: a thread may come long after the transform began.
+   */
   wishesOf(reader: BatchReader, bytes: Buffer, nowMs: number): SchemaWish[] {
     this.#table.nowMs = nowMs;
+    const latest = this.#hasBegun ? [] : [...this.#followed.values()];
+    this.#hasBegun = true;
     const { input } = this.#formats;
     const wishes = new Map<number, SchemaWish>();
-    if (input.key === 'bytes' && input.value === 'bytes') return [];
+    if (input.key === 'bytes' && input.value === 'bytes') return latest;
     for (let i = 0; i < reader.recordCount; i += 1) {
       const at = reader.recordAt(i);
       const valueStart = reader.valueStart(at);
       if (input.key !== 'bytes') this.#keyReader.addWishes(bytes, at + RECORD.key, valueStart, wishes);
       if (input.value !== 'bytes') this.#valueReader.addWishes(bytes, valueStart, reader.headersStart(at), wishes);
     }
-    return [...wishes.values()];
+    return [...latest, ...wishes.values()];
   }
 
   /** Subjects whose latest version may be another by now: they serve on until the answer is there. */

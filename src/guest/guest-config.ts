@@ -21,6 +21,8 @@ export interface GuestConfig {
 export interface GuestLimits {
   /** Largest output (framed: with key) a guest may return for one record. */
   readonly outputBytesMax: number;
+  /** Outputs that one record may have. */
+  readonly outputsMax: number;
   /** Budget of `_initialize` and `init`, as timeout_ms is of a record. */
   readonly initTimeoutMs: number;
   /** Guest log lines per second and transform; more are counted and dropped. */

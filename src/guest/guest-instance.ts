@@ -15,11 +15,12 @@ import { GuestBuffers } from './guest-buffers.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { GuestFault, guestFailureOf } from './guest-failure.ts';
 import { GuestMemory } from './guest-memory.ts';
+import { framedKeyLength, payloadParts } from './payload.ts';
+import type { OutputPart } from './record-outputs.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import type { HostContext } from './host-functions/host-context.ts';
 
 const FAILED = 0xffffffff;
-const NULL_KEY = 0xffffffff;
 /** Kafka's own limit on a topic name. */
 const TOPIC_BYTES_MAX = 249;
 type RecordCall = (pointer: number, length: number) => number;
@@ -135,7 +136,9 @@ export class GuestInstance implements Guest {
     const valueBytes = Math.max(0, valueLength);
     const start = this.#framed ? at + RECORD.keyLength : at + RECORD.key + keyBytes;
     const length = this.#framed ? 4 + keyBytes + valueBytes : valueBytes;
-    this.#host.enter(reader, at);
+    const { outputs } = this.#host;
+    this.#host.enter(batch, at);
+    outputs.begin(batch, at, recordIndex, partition);
     this.#fuelSet(this.#budget);
     try {
       if (length > buffers.inputCapacity) {
@@ -151,28 +154,55 @@ export class GuestInstance implements Guest {
         }
       }
       this.#call = 'transform';
+      outputs.accepting = true;
       const written = this.#transform(buffers.inputPointer, length, buffers.outputPointer) >>> 0;
+      outputs.accepting = false;
       if (written === FAILED) {
+        outputs.discard();
         // An orderly answer: the instance stays.
         writer.failed(recordIndex, 'guest.failed', 'transform() reported that it failed', this.#fuelUsed());
         return true;
       }
       if (written > buffers.outputCapacity) throw outputTooLong(written, buffers.outputCapacity);
       if (writer.byteLength + written > this.#batchOutputBytesMax) {
+        outputs.discard();
         writer.failed(recordIndex, 'guest.output_too_large', BATCH_FULL, this.#fuelUsed());
         return true;
       }
+      // What it emitted is all there is, unless it answers more.
+      if (written === 0 && outputs.count > 0) {
+        outputs.close(this.#fuelUsed());
+        return true;
+      }
       const topic = this.#route === undefined ? DEFAULT_TOPIC : this.#routed(batch, this.#route, written, length);
-      if (written === 0) {
+      if (outputs.count > 0 || outputs.hasOwnHeaders) this.#addAnswer(written, topic);
+      else if (written === 0) {
         writer.plain(recordIndex, KIND_OUTPUT, ALL_FROM_INPUT, topic, partition, this.#fuelUsed());
       } else if (this.#framed) this.#writeFramed(batch, recordIndex, topic, partition, written);
       else this.#writeValue(batch, recordIndex, topic, partition, written);
       return true;
     } catch (thrown) {
+      outputs.accepting = false;
+      outputs.discard();
       const failure = guestFailureOf(thrown, this.#call, this.#fuelLeft(), this.#config.timeoutMs);
       writer.failed(recordIndex, failure.code, failure.message, this.#fuelUsed());
       return false;
     }
+  }
+
+  /** What transform() answered, beside what it emitted or with headers that it changed. */
+  #addAnswer(written: number, topic: number): void {
+    const { outputs } = this.#host;
+    if (written === 0) outputs.pass(topic);
+    else {
+      const { key, value } = this.#parts(this.#buffers.outputPointer, written);
+      outputs.add(key, value, topic);
+    }
+    outputs.close(this.#fuelUsed());
+  }
+
+  #parts(at: number, length: number): { readonly key: OutputPart; readonly value: OutputPart } {
+    return payloadParts(this.#memory.view, at, length, this.#framed, 'transform()');
   }
 
   /**
@@ -205,14 +235,8 @@ export class GuestInstance implements Guest {
   #writeFramed(batch: BatchContext, recordIndex: number, topic: number, partition: number, written: number): void {
     const at = this.#buffers.outputPointer;
     const view = this.#memory.view;
-    if (written < 4) throw new GuestFault('guest.abi_violation', 'transform() wrote no whole key length');
-    const announced = view.bytes.readUInt32LE(at);
-    const keyLength = announced === NULL_KEY ? -1 : announced;
+    const keyLength = framedKeyLength(view, at, written, 'transform()');
     const keyBytes = Math.max(0, keyLength);
-    if (keyBytes > written - 4) {
-      const text = `transform() announced a key of ${String(announced)} bytes in an output of ${String(written)}`;
-      throw new GuestFault('guest.abi_violation', text);
-    }
     const { writer } = batch;
     const flags = HEADERS_FROM_INPUT;
     const bodyAt = writer.begin(recordIndex, KIND_OUTPUT, flags, topic, partition, this.#fuelUsed(), written - 4);

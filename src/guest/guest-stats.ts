@@ -1,3 +1,4 @@
+import type { GuestMetricTotals } from './host-functions/guest-metrics.ts';
 import { LATENCY_BUCKETS } from '../pipeline/transformation-stats.ts';
 
 /** What the guests of one transform have done and are, at one moment. */
@@ -8,6 +9,8 @@ export interface GuestStats {
   readonly fuelUsed: number;
   /** Log lines not written because of the rate limit. */
   readonly logLinesDropped: number;
+  /** What the guests themselves have counted and set. */
+  readonly guestMetrics: GuestMetricTotals;
   readonly instances: { readonly starting: number; readonly idle: number; readonly busy: number };
   /** Instances replaced after a trap or an ABI violation. */
   readonly instanceRestarts: number;

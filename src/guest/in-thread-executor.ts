@@ -6,6 +6,7 @@ import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
 import { BatchRunner, loadFormats, needsSchemas, type GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import { LatencyTotals, type GuestStats } from './guest-stats.ts';
+import { GuestMetricTotals } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { ControlBlock } from './thread/control-block.ts';
 
@@ -24,6 +25,7 @@ export class InThreadExecutor implements Executor {
   readonly #serial = new Serial();
   readonly #latencies = new LatencyTotals();
   readonly #latenciesSeen = new Uint32Array(this.#control.latencies.length);
+  readonly #guestMetrics = new GuestMetricTotals();
   #runner: BatchRunner | undefined;
   #failure: StreamlineError | undefined;
   #batches = 0;
@@ -71,6 +73,7 @@ export class InThreadExecutor implements Executor {
       latencyCounts: this.#latencies.counts.slice(),
       fuelUsed: this.#control.fuelUsed,
       logLinesDropped: this.#logLinesDropped,
+      guestMetrics: this.#guestMetrics,
       instances: { starting: 0, idle: this.#runner === undefined ? 0 : 1, busy: 0 },
       instanceRestarts: this.#control.restarts,
       threadRestarts: 0,
@@ -91,6 +94,7 @@ export class InThreadExecutor implements Executor {
       }
       const stale = runner.staleWishes();
       if (stale.length > 0) void fetchSchemas(this.#schemas, stale).then((answers) => runner.supply(answers));
+      this.#guestMetrics.absorb(runner.metrics.take());
       return step;
     } catch (thrown) {
       if (thrown instanceof StreamlineError) this.#failure = thrown;

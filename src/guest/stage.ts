@@ -4,9 +4,11 @@ import { createBuiltin } from './builtin/builtin.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { GuestInstance } from './guest-instance.ts';
 import type { Guest } from './guest.ts';
+import type { GuestMetrics } from './host-functions/guest-metrics.ts';
 import { HostContext } from './host-functions/host-context.ts';
 import { hostImports } from './host-functions/host-imports.ts';
 import type { LogBuffer } from './host-functions/log-buffer.ts';
+import { RecordOutputs } from './record-outputs.ts';
 
 /** Told when an instance is being made, and when one takes the place of one that failed. */
 export interface StageEvents {
@@ -27,13 +29,19 @@ export class Stage {
   readonly #events: StageEvents;
   #guest: Guest | undefined;
 
-  constructor(config: GuestConfig, module: PreparedModule | undefined, log: LogBuffer, events: StageEvents) {
+  constructor(
+    config: GuestConfig,
+    module: PreparedModule | undefined,
+    log: LogBuffer,
+    metrics: GuestMetrics,
+    events: StageEvents,
+  ) {
     this.#config = config;
     this.#module = module;
     this.#log = log;
     this.#events = events;
-    this.host = new HostContext(config.inputTopic, log);
-    this.#imports = hostImports(this.host);
+    this.host = new HostContext(config.inputTopic, log, new RecordOutputs(config.limits), metrics);
+    this.#imports = hostImports(this.host, config.payload);
   }
 
   /** Makes the first guest. Throws StreamlineError guest.init_failed or guest.init_rejected. */

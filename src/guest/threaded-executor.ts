@@ -8,6 +8,7 @@ import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { GuestSlot, type SlotEvents, type Work } from './guest-slot.ts';
 import { LatencyTotals, type GuestStats } from './guest-stats.ts';
+import { GuestMetricTotals } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { LostThreads } from './lost-threads.ts';
 
@@ -65,6 +66,7 @@ export class ThreadedExecutor implements Executor {
   #watchedMs = 0;
   #cancelReclaim: (() => void) | undefined;
   readonly #latencies = new LatencyTotals();
+  readonly #guestMetrics = new GuestMetricTotals();
   #logLinesDropped = 0;
   #threadRestarts = 0;
   #instanceRestarts = 0;
@@ -96,6 +98,7 @@ export class ThreadedExecutor implements Executor {
       done: (slot, work, result) => this.#done(slot, work, result),
       wishes: (slot, wishes) => void this.#fetch(slot, wishes),
       log: (log) => this.#log(log),
+      metrics: (changes) => this.#guestMetrics.absorb(changes),
       failed: (_slot, error) => this.#fail(error),
       died: (slot, reason) => this.#died(slot, reason),
       exited: (slot) => this.#exited(slot),
@@ -156,6 +159,7 @@ export class ThreadedExecutor implements Executor {
       latencyCounts: this.#latencies.counts.slice(),
       fuelUsed,
       logLinesDropped: this.#logLinesDropped,
+      guestMetrics: this.#guestMetrics,
       instances: { starting, busy, idle: this.#slots.length - starting - busy },
       instanceRestarts,
       threadRestarts: this.#threadRestarts,

@@ -68,11 +68,15 @@ export function watch(onRevoked: (partitions: readonly number[]) => Promise<void
   };
 }
 
-/** Reads until `count` records came. */
+const READ_MS_MAX = 50_000;
+
+/** Reads until `count` records came. Bounded: a source that was closed by a test that failed answers at once, for ever. */
 export async function readRecords(source: RecordSource, count: number): Promise<PlainRecord[]> {
   const records: PlainRecord[] = [];
+  const giveUpMs = performance.now() + READ_MS_MAX;
   while (records.length < count) {
     const batch = await source.poll(1_000, 1_000);
+    assert.ok(performance.now() < giveUpMs, `${records.length} of ${count} records came`);
     if (batch === undefined) continue;
     records.push(...plainRecords(batch));
     source.release(batch);

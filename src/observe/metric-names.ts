@@ -56,6 +56,8 @@ export const METRICS = {
   ),
   stuckThreads: transform('stuck_threads', 'gauge', 'Guest threads told to end that have not ended yet.'),
   logLinesDropped: transform('log_lines_dropped_total', 'counter', 'Guest log lines beyond the limit.'),
+  guestCounters: transform('guest_counter_total', 'counter', 'What guests count themselves, by its name.', 'name'),
+  guestGauges: transform('guest_gauge', 'gauge', 'What guests set themselves, by its name.', 'name'),
   lastCommit: transform(
     'last_commit_timestamp_seconds',
     'gauge',

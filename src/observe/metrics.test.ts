@@ -14,7 +14,14 @@ function reading(): TransformReading {
   return {
     name: 'mask-pii',
     state: 'RUNNING',
-    totals: { stats, latencies, fuelUsed: 1234, instanceRestarts: 5, logLinesDropped: 0 },
+    totals: {
+      stats,
+      latencies,
+      fuelUsed: 1234,
+      instanceRestarts: 5,
+      logLinesDropped: 0,
+      guestMetrics: { counters: new Map([['hits', 12]]), gauges: new Map([['cache_entries', 3.5]]) },
+    },
     lag: [{ partition: 3, lag: 42 }],
     instances: { busy: 1, idle: 0 },
     stuckThreads: 0,
@@ -45,6 +52,12 @@ test('I2 shows: a record that is nowhere is counted as unaccounted', async () =>
   assert.match(text, /streamline_transform_version_refused\{transform="mask-pii"\} 1\n/);
   assert.match(text, /streamline_transform_waiting\{transform="mask-pii",for="schema_registry"\} 1\n/);
   assert.match(text, /streamline_transform_lag_records\{transform="mask-pii",partition="3"\} 42\n/);
+});
+
+test("a guest's own metrics carry their names as a label", async () => {
+  const text = await scrape([reading()]);
+  assert.match(text, /streamline_transform_guest_counter_total\{transform="mask-pii",name="hits"\} 12\n/);
+  assert.match(text, /streamline_transform_guest_gauge\{transform="mask-pii",name="cache_entries"\} 3.5\n/);
 });
 
 test('the latency histogram is cumulative and complete', async () => {

@@ -13,6 +13,10 @@ export interface TransformReading {
     readonly fuelUsed: number;
     readonly instanceRestarts: number;
     readonly logLinesDropped: number;
+    readonly guestMetrics: {
+      readonly counters: ReadonlyMap<string, number>;
+      readonly gauges: ReadonlyMap<string, number>;
+    };
   };
   readonly lag: readonly { readonly partition: number; readonly lag: number }[];
   readonly instances: { readonly busy: number; readonly idle: number };
@@ -116,6 +120,12 @@ function addRuntimeMetrics(each: Each): void {
   each(METRICS.instanceRestarts, ({ totals }, set) => set({}, totals.instanceRestarts));
   each(METRICS.stuckThreads, (transform, set) => set({}, transform.stuckThreads));
   each(METRICS.logLinesDropped, ({ totals }, set) => set({}, totals.logLinesDropped));
+  each(METRICS.guestCounters, ({ totals }, set) => {
+    totals.guestMetrics.counters.forEach((value, name) => set({ name }, value));
+  });
+  each(METRICS.guestGauges, ({ totals }, set) => {
+    totals.guestMetrics.gauges.forEach((value, name) => set({ name }, value));
+  });
   each(METRICS.versionRefused, ({ candidate }, set) => set({}, candidate?.stage === 'REFUSED' ? 1 : 0));
   each(METRICS.waiting, ({ waiting }, set) => set({ for: 'schema_registry' }, waiting === undefined ? 0 : 1));
   each(METRICS.restarts, (transform, set) => set({}, transform.restarts));

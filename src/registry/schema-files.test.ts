@@ -22,16 +22,16 @@ test('the files of a spec are read beside it, and one digest tells them from oth
   const read = (extra: string, source = join(specs, 'a.yaml')) =>
     readSchemaFiles(spec('a', extra, source), specs, BYTES_MAX);
   mkdirSync(join(specs, 'deep'));
-  writeFileSync(join(specs, 'in.avsc'), 'one');
-  writeFileSync(join(specs, 'deep/out.json'), 'two');
+  writeFileSync(join(specs, 'in.avsc'), '"one"');
+  writeFileSync(join(specs, 'deep/out.json'), '"two"');
   assert.equal(await read(''), undefined);
   const both = await read(IN + OUT);
-  assert.deepEqual([both?.input, both?.output], ['one', 'two']);
+  assert.deepEqual([both?.input, both?.output], ['"one"', '"two"']);
   assert.equal((await read(IN + OUT, 'spec'))?.sha256, both?.sha256, 'what comes over the API is read there too');
   const onlyIn = await read(IN);
-  assert.deepEqual([onlyIn?.input, onlyIn?.output], ['one', undefined]);
+  assert.deepEqual([onlyIn?.input, onlyIn?.output], ['"one"', undefined]);
   assert.notEqual(onlyIn?.sha256, both?.sha256);
-  writeFileSync(join(specs, 'deep/out.json'), 'owt');
+  writeFileSync(join(specs, 'deep/out.json'), '"owt"');
   assert.notEqual((await read(IN + OUT))?.sha256, both?.sha256);
 });
 
@@ -46,8 +46,10 @@ test('a file that cannot be read, is too large or no text is refused with the li
   rmSync(join(specs, 'in.avsc'), { recursive: true });
   writeFileSync(join(specs, 'in.avsc'), 'x'.repeat(BYTES_MAX + 1));
   await assert.rejects(read, { ...refused, place, message: /larger than 100 bytes/ });
-  writeFileSync(join(specs, 'in.avsc'), 'x'.repeat(BYTES_MAX));
+  writeFileSync(join(specs, 'in.avsc'), '0'.padStart(BYTES_MAX));
   assert.equal((await read())?.input?.length, BYTES_MAX);
+  writeFileSync(join(specs, 'in.avsc'), '{ "type": "string", }');
+  await assert.rejects(read, { ...refused, code: 'schema.invalid', place, message: /in\.avsc is not JSON/ });
 });
 
 test('a look at a folder finds what may be a schema file, and follows no folder out of it', async (t) => {

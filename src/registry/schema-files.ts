@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
+import type { ErrorCode } from '../base/error-code.ts';
 import { StreamlineError } from '../base/error.ts';
 import { placeOf } from '../spec/spec-place.ts';
 import { readFailure, readTextFile } from '../spec/text-file.ts';
@@ -23,7 +24,7 @@ const ENTRIES_MAX = 10 * FILES_MAX;
 export const SCHEMA_DEPTH_MAX = 8;
 
 /**
- * Reads the schema files that a spec names; undefined where it names none. Rejects with schema.file_unreadable.
+ * Reads the schema files that a spec names; undefined where it names none. Rejects with schema.file_unreadable or schema.invalid.
  * @param specsFolder of specs that are no file yet
  */
 export async function readSchemaFiles(
@@ -52,19 +53,28 @@ async function readText(
   path: string,
   bytesMax: number,
 ): Promise<string> {
-  const refuse = (message: string, suggestion: string, cause?: unknown): StreamlineError => {
+  const refuse = (code: ErrorCode, message: string, suggestion: string, cause?: unknown): StreamlineError => {
     const at = { place: placeOf(config, configPath), configPath };
-    return new StreamlineError('schema.file_unreadable', message, { ...at, suggestion, cause });
+    return new StreamlineError(code, message, { ...at, suggestion, cause });
   };
   let text: string | undefined;
   try {
     text = await readTextFile(path, bytesMax);
   } catch (cause) {
     const message = `the schema file ${path} cannot be read: ${readFailure(cause)}`;
-    throw refuse(message, 'Put the file beside the spec, or correct schema_file.', cause);
+    throw refuse('schema.file_unreadable', message, 'Put the file beside the spec, or correct schema_file.', cause);
   }
-  if (text !== undefined) return text;
-  throw refuse(`the schema file ${path} is larger than ${bytesMax} bytes`, 'Raise schema_registry.schema_bytes.');
+  if (text === undefined) {
+    const message = `the schema file ${path} is larger than ${bytesMax} bytes`;
+    throw refuse('schema.file_unreadable', message, 'Raise schema_registry.schema_bytes.');
+  }
+  try {
+    JSON.parse(text);
+  } catch (cause) {
+    // Whether it is a schema is seen where guests are made: they compile it.
+    throw refuse('schema.invalid', `the schema file ${path} is not JSON`, 'Write an Avro schema into it.', cause);
+  }
+  return text;
 }
 
 /** Not hidden, and what `schema_file` may name. */

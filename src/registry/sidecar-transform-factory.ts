@@ -125,7 +125,7 @@ export class SidecarTransformFactory implements TransformFactory {
   }
 
   async digest(config: TransformationConfig): Promise<FileDigests> {
-    const digests = config.stages.map(({ wasmModule }) =>
+    const digests = config.stages.map(async ({ wasmModule }) =>
       isBuiltin(wasmModule) ? BUILTIN_DIGEST : this.modules.digest(wasmModule).catch(() => undefined),
     );
     const [known, schemas] = await Promise.all([
@@ -163,8 +163,8 @@ export class SidecarTransformFactory implements TransformFactory {
       executor,
       files,
       report: () => {
-        const { latencyCounts, fuelUsed, instances, instanceRestarts, stuckThreads, logLinesDropped } =
-          executor.stats();
+        const stats = executor.stats();
+        const { latencyCounts, fuelUsed, instances, instanceRestarts, stuckThreads, logLinesDropped } = stats;
         const idle = instances.idle + instances.starting;
         return {
           latencies: latencyCounts,
@@ -173,6 +173,7 @@ export class SidecarTransformFactory implements TransformFactory {
           instanceRestarts,
           stuckThreads,
           logLinesDropped,
+          guestMetrics: stats.guestMetrics,
           waiting: schemas?.supply?.waiting,
         };
       },
@@ -280,6 +281,7 @@ export class SidecarTransformFactory implements TransformFactory {
       formats,
       limits: {
         outputBytesMax: limits.outputBytes,
+        outputsMax: limits.recordOutputs,
         initTimeoutMs: limits.initTimeoutMs,
         logLinesPerSecond: limits.logLinesPerSecond,
         logLineBytesMax: limits.logLineBytes,

@@ -12,8 +12,15 @@ export interface GuestReport {
   readonly instanceRestarts: number;
   readonly stuckThreads: number;
   readonly logLinesDropped: number;
+  /** What the guests themselves have counted and set, by name. */
+  readonly guestMetrics: GuestMetricValues;
   /** The schema registry cannot be asked, and records wait for it. */
   readonly waiting?: SchemaWaiting | undefined;
+}
+
+export interface GuestMetricValues {
+  readonly counters: ReadonlyMap<string, number>;
+  readonly gauges: ReadonlyMap<string, number>;
 }
 
 export interface GuestEngine {

@@ -103,6 +103,33 @@ test('the schema of a file: registered, new, compatible or not, and whether it w
   assert.deepEqual(await planned(), [7, false, true, undefined]);
 });
 
+test('who deploys or starts after another schema was registered gets that one', async (t) => {
+  const { desk, answers } = await world(t);
+  const config = spec('a', 'output: { format: avro, subject: s }\n');
+  const ids = async () => {
+    const { schemas } = await desk.plan(config);
+    const prepared = await desk.prepare(config, undefined, createLog({ level: 'silent' }));
+    const answer = prepared?.formats.schemas[0]?.answer;
+    return [schemas[0]?.id, answer !== undefined && 'schema' in answer ? answer.schema.id : undefined];
+  };
+  answers.set('GET /subjects/s/versions/latest', latest(7));
+  assert.deepEqual(await ids(), [7, 7]);
+  answers.set('GET /subjects/s/versions/latest', latest(8));
+  assert.deepEqual(await ids(), [8, 8]);
+  answers.set('GET /subjects/s/versions/latest', [500, { error_code: 50001, message: 'boom' }]);
+  assert.deepEqual(await ids(), [8, 8], 'what is known serves where nobody answers');
+});
+
+test('a schema of a file whose subject was deleted meanwhile is registered again at the next start', async (t) => {
+  const { desk, answers, registry, specs } = await world(t);
+  writeFileSync(join(specs, 'v.avsc'), '"string"');
+  const config = spec('a', 'output: { format: avro, schema_file: v.avsc, auto_register: true, subject: s }\n', 'spec');
+  const files = await desk.files(config);
+  answers.set('POST /subjects/s/versions', [200, { id: 7 }]);
+  for (let i = 0; i < 2; i += 1) await desk.prepare(config, files, createLog({ level: 'silent' }));
+  assert.equal(registry.received.filter(({ path }) => path === '/subjects/s/versions').length, 2);
+});
+
 test('a registry that does not answer: the plan says so and has the rest, and a deploy goes ahead', async (t) => {
   const { desk, answers, registry } = await world(t);
   answers.set('GET /subjects/s/versions/latest', latest(7));

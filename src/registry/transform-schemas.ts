@@ -55,13 +55,13 @@ export class SchemaDesk {
     this.#client?.close();
   }
 
-  /** What can be known without the registry. Rejects with registry.not_configured or schema.file_unreadable. */
+  /** What can be known without the registry. Rejects with registry.not_configured, schema.file_unreadable or schema.invalid. */
   async check(config: TransformationConfig): Promise<void> {
     this.#assertConfigured(config);
     await this.files(config);
   }
 
-  /** The files a spec names, as they are now. Rejects with schema.file_unreadable. */
+  /** The files a spec names, as they are now. Rejects with schema.file_unreadable or schema.invalid. */
   files(config: TransformationConfig): Promise<SchemaFiles | undefined> {
     const bytesMax = this.#config.schemaRegistry?.schemaBytesMax ?? SCHEMA_BYTES_MAX;
     return readSchemaFiles(config, this.#config.paths.specs, bytesMax);
@@ -186,12 +186,8 @@ export class SchemaDesk {
     const at = { place: placeOf(config, path), configPath: path };
     const asked: StoreWish | undefined = wish.by !== 'file' ? wish : file === undefined ? undefined : { ...wish, file };
     if (asked === undefined) throw notConfigured();
-    let answer = await store.get(asked);
-    if ('fault' in answer) {
-      // A person has been told, and may have registered it since: that there was none a moment ago is no answer.
-      store.forget(asked);
-      answer = await store.get(asked);
-    }
+    // A person may have registered it, or another one, since: what was the answer a moment ago is none.
+    const answer = await store.renew(asked);
     if ('fault' in answer) {
       const { code, message } = answer.fault;
       throw new StreamlineError(code, message, { ...at, suggestion: SUGGESTIONS[code] });

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../base/error-code.ts';
+import { GuestMetricTotals } from '../guest/host-functions/guest-metrics.ts';
 import { emptyStats, LATENCY_BUCKETS, type TransformationStats } from '../pipeline/transformation-stats.ts';
-import type { GuestReport } from './transform-factory.ts';
+import type { GuestMetricValues, GuestReport } from './transform-factory.ts';
 
 /** Counts of a transform over all the pipelines and executors it has had: what metrics show must never go back. */
 export interface TransformTotals {
@@ -9,6 +10,7 @@ export interface TransformTotals {
   fuelUsed: number;
   instanceRestarts: number;
   logLinesDropped: number;
+  readonly guestMetrics: GuestMetricValues;
 }
 
 export function emptyTotals(): TransformTotals {
@@ -18,6 +20,7 @@ export function emptyTotals(): TransformTotals {
     fuelUsed: 0,
     instanceRestarts: 0,
     logLinesDropped: 0,
+    guestMetrics: { counters: new Map(), gauges: new Map() },
   };
 }
 
@@ -25,7 +28,8 @@ export function emptyTotals(): TransformTotals {
 export function addTotals(
   base: TransformTotals,
   stats: TransformationStats | undefined,
-  report: Pick<GuestReport, 'latencies' | 'fuelUsed' | 'instanceRestarts' | 'logLinesDropped'> | undefined,
+  report:
+    Pick<GuestReport, 'latencies' | 'fuelUsed' | 'instanceRestarts' | 'logLinesDropped' | 'guestMetrics'> | undefined,
 ): TransformTotals {
   return {
     stats: stats === undefined ? base.stats : addStats(base.stats, stats),
@@ -33,7 +37,17 @@ export function addTotals(
     fuelUsed: base.fuelUsed + (report?.fuelUsed ?? 0),
     instanceRestarts: base.instanceRestarts + (report?.instanceRestarts ?? 0),
     logLinesDropped: base.logLinesDropped + (report?.logLinesDropped ?? 0),
+    guestMetrics: addGuestMetrics(base.guestMetrics, report?.guestMetrics),
   };
+}
+
+/** Of a gauge the newer one, `b`, counts. */
+function addGuestMetrics(a: GuestMetricValues, b: GuestMetricValues | undefined): GuestMetricValues {
+  if (b === undefined) return a;
+  const sum = new GuestMetricTotals();
+  for (const values of [b, a]) sum.absorb(values);
+  for (const [name, value] of b.gauges) sum.gauges.set(name, value);
+  return sum;
 }
 
 function addStats(a: TransformationStats, b: TransformationStats): TransformationStats {

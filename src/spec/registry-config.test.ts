@@ -52,7 +52,7 @@ test('without the section there is no registry, with a url alone everything else
     retryBackoffMaxMs: 5000,
     cachedSchemas: 2000,
     subjectTtlMs: 300_000,
-    unknownTtlMs: 5000,
+    unknownTtlMs: 1000,
     schemaBytesMax: 1_048_576,
   });
 });

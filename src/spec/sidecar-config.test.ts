@@ -42,6 +42,7 @@ test('an empty file, comments alone and {} give the defaults', () => {
         transactionTimeoutMs: 10_000,
         drainTimeoutMs: 10_000,
         recordBytes: 1_000_000,
+        recordOutputs: 1000,
         outputBytes: 1_048_576,
         initTimeoutMs: 5000,
         moduleBytes: 67_108_864,

@@ -36,6 +36,7 @@ export interface SidecarLimits {
   readonly drainTimeoutMs: number;
   readonly recordBytes: number;
   readonly outputBytes: number;
+  readonly recordOutputs: number;
   readonly initTimeoutMs: number;
   readonly moduleBytes: number;
   readonly routedTopics: number;
@@ -175,6 +176,7 @@ function limitsOf(limits: SidecarFields['limits']): SidecarLimits {
     drainTimeoutMs: limits.drain_timeout_ms,
     recordBytes: limits.record_bytes,
     outputBytes: limits.output_bytes,
+    recordOutputs: limits.record_outputs,
     initTimeoutMs: limits.init_timeout_ms,
     moduleBytes: limits.module_bytes,
     routedTopics: limits.routed_topics,

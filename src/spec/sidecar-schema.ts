@@ -77,7 +77,13 @@ const limits = z
       'Longest wait for outcomes when a partition is revoked or the process ends.',
     ),
     record_bytes: int(1024, 1024 * MIB, 1_000_000, 'Largest record written; the cluster has a limit of its own.'),
-    output_bytes: int(1024, 1024 * MIB, MIB, 'Largest output a guest may return for one record.'),
+    output_bytes: int(
+      1024,
+      1024 * MIB,
+      MIB,
+      'Largest output a guest may return for one record; of several outputs, all of them together.',
+    ),
+    record_outputs: int(1, 65_536, 1000, 'Outputs that one record may have.'),
     init_timeout_ms: int(1, 600_000, 5000, 'Budget of init().'),
     module_bytes: int(1024, 64 * MIB, 64 * MIB, 'Largest module.'),
     routed_topics: int(1, 10_000, 256, 'Different topics one transform may route to.'),
@@ -136,7 +142,7 @@ const schemaRegistry = z.strictObject({
   retry_backoff_max_ms: int(1, 60_000, 5000, 'Longest wait between requests.'),
   cached_schemas: int(16, 100_000, 2000, 'Schemas kept.'),
   subject_ttl_ms: int(1000, DAY_MS, 300_000, 'How long the latest version of a subject is taken for the latest.'),
-  unknown_ttl_ms: int(100, 3_600_000, 5000, 'How long an id that the registry does not know is taken for unknown.'),
+  unknown_ttl_ms: int(100, 3_600_000, 1000, 'How long an id that the registry does not know is taken for unknown.'),
   schema_bytes: int(1024, 64 * MIB, MIB, 'Largest schema, with what it refers to.'),
 });
 

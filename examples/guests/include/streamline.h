@@ -22,6 +22,40 @@
 #define SL_FAILED 0xFFFFFFFFu
 #define SL_NULL_KEY 0xFFFFFFFFu
 
+/* ---- host functions: docs/abi.md says what each does. Only those that are called are imported. --------------- */
+
+#define SL_HOST(name) SL_IMPORT("streamline", #name)
+/** Nothing there: of a length or an index. */
+#define SL_NONE 0xFFFFFFFFu
+
+enum { SL_TRACE, SL_DEBUG, SL_INFO, SL_WARN, SL_LOG_ERROR };
+SL_HOST(log) void sl_log(uint32_t level, const void *text, uint32_t len);
+
+SL_HOST(metadata_partition) int32_t sl_partition(void);
+SL_HOST(metadata_offset) int64_t sl_offset(void);
+SL_HOST(metadata_timestamp_ms) int64_t sl_timestamp_ms(void);
+SL_HOST(metadata_topic) uint32_t sl_topic(void *into, uint32_t room);
+SL_HOST(metadata_schema_id) int32_t sl_schema_id(void);
+SL_HOST(metadata_schema_name) uint32_t sl_schema_name(void *into, uint32_t room);
+SL_HOST(metadata_key_schema_id) int32_t sl_key_schema_id(void);
+SL_HOST(metadata_key_schema_name) uint32_t sl_key_schema_name(void *into, uint32_t room);
+
+SL_HOST(key) uint32_t sl_key_bytes(void *into, uint32_t room);
+SL_HOST(header_count) uint32_t sl_header_count(void);
+SL_HOST(header_name) uint32_t sl_header_name(uint32_t index, void *into, uint32_t room);
+SL_HOST(header_value) uint32_t sl_header_value(uint32_t index, void *into, uint32_t room);
+SL_HOST(header_find) uint32_t sl_header_find(const void *name, uint32_t len);
+SL_HOST(header_set) void sl_header_set(const void *name, uint32_t len, const void *value, uint32_t value_len);
+SL_HOST(header_add) void sl_header_add(const void *name, uint32_t len, const void *value, uint32_t value_len);
+SL_HOST(header_remove) uint32_t sl_header_remove(const void *name, uint32_t len);
+
+/** Payload as transform() writes it: sl_write, or the value alone with `payload: value`. No topic: topic_len 0. */
+SL_HOST(emit) void sl_emit(const void *payload, uint32_t len, const void *topic, uint32_t topic_len);
+SL_HOST(emit_tombstone) void sl_emit_tombstone(const void *key, uint32_t len, const void *topic, uint32_t topic_len);
+
+SL_HOST(metric_add) void sl_metric_add(const void *name, uint32_t len, double by);
+SL_HOST(metric_set) void sl_metric_set(const void *name, uint32_t len, double value);
+
 /* ---- memory -------------------------------------------------------------------------------------------------- */
 
 extern uint8_t __heap_base;

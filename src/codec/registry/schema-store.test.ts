@@ -216,20 +216,40 @@ test('no more is kept than its bound, the longest unused goes first, and unknown
   assert.deepEqual(fetcher.asked, []);
 });
 
-test('what is forgotten is asked for anew, and an answer from before is not kept', async () => {
+test('what is renewed is asked for anew, whatever is known and whatever is under way', async () => {
   const { fetcher, store, idOf } = world();
+  const renewed = async (): Promise<unknown> => {
+    const answer = await store.renew({ by: 'subject', subject: 's', version: 'latest' });
+    return 'schema' in answer ? answer.schema.id : answer.fault.code;
+  };
   fetcher.hold();
   const before = idOf(latest);
   await settled();
-  store.forget({ by: 'subject', subject: 's', version: 'latest' });
-  fetcher.latest = 2;
+  const after = [renewed(), renewed()];
   fetcher.release?.();
   assert.equal(await before, 1);
-  assert.equal(await idOf(latest), 2);
+  fetcher.latest = 2;
+  assert.deepEqual(await Promise.all(after), [2, 2]);
   assert.deepEqual(fetcher.asked, ['s@latest', 's@latest']);
-  store.forget({ by: 'subject', subject: 's', version: 'latest' });
+  fetcher.latest = 3;
+  assert.deepEqual([await renewed(), await idOf(latest)], [3, 3]);
+});
+
+test('what is renewed while the registry does not answer stays as it was, and as fresh', async () => {
+  const { clock, fetcher, store, warnings, idOf } = world();
+  const file = { schema: { type: 'AVRO', text: 'there' } as const, autoRegister: false };
+  const wish = { by: 'file', subject: 's', file } as const;
+  const known = await store.get(wish);
   await idOf(latest);
-  assert.equal(fetcher.asked.length, 3);
+  fetcher.error = new StreamlineError('registry.unreachable', 'down');
+  assert.deepEqual(await store.renew(wish), known);
+  assert.equal((await store.renew({ by: 'subject', subject: 's', version: 'latest' })).freshForMs, 60_000);
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0] ?? '', /^s@file cannot be looked up, schema id 71 stays in use: down/);
+  await clock.advance(120_000);
+  assert.deepEqual(await store.get(wish), known);
+  assert.equal(fetcher.asked.length, 4, 'a schema of a file never changes');
+  await assert.rejects(store.renew({ by: 'id', id: 9 }), { code: 'registry.unreachable' });
 });
 
 test('the schema of a file is found under the subject, or registered, or a fault', async () => {

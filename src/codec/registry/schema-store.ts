@@ -82,23 +82,27 @@ export class SchemaStore {
     return this.#fetch(wish, key);
   }
 
-  /** What was known of it is asked for anew: for whoever has just registered a schema. */
-  forget(wish: StoreWish): void {
+  /**
+   * As get, and asks the registry whatever is known: whoever starts or deploys may have registered another schema a moment ago. What is
+   * known is the answer where the registry has none.
+   */
+  async renew(wish: StoreWish): Promise<SchemaAnswer> {
     const key = keyOf(wish);
-    this.#known.delete(key);
-    this.#faults.delete(key);
-    this.#underWay.delete(key);
+    // What is under way may have been asked before that.
+    await this.#underWay.get(key)?.catch(() => undefined);
+    return this.#fetch(wish, key);
   }
 
   #fetch(wish: StoreWish, key: string): Promise<SchemaAnswer> {
     const underWay = this.#underWay.get(key);
     if (underWay !== undefined) return underWay;
-    const fetch: Promise<SchemaAnswer> = this.#turnstile
+    const fetch = this.#turnstile
       .pass(() => this.#ask(wish))
       .then(
-        (schema) => this.#learn(wish, key, fetch, schema),
-        (error: unknown) => this.#fail(key, fetch, error),
-      );
+        (schema) => this.#learn(wish, key, schema),
+        (error: unknown) => this.#fail(wish, key, error),
+      )
+      .finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, fetch);
     return fetch;
   }
@@ -124,48 +128,40 @@ export class SchemaStore {
     });
   }
 
-  #learn(wish: StoreWish, key: string, fetch: Promise<SchemaAnswer>, schema: RegisteredSchema): SchemaAnswer {
+  #learn(wish: StoreWish, key: string, schema: RegisteredSchema): SchemaAnswer {
     const ttlMs = isLatest(wish) ? this.#limits.subjectTtlMs : Infinity;
     const known: Known = { schema, freshUntilMs: this.#clock.nowMs() + ttlMs };
-    if (!this.#isCurrent(key, fetch)) return this.#answer(known);
     this.#known.set(key, known);
     this.#faults.delete(key);
     if (this.#stale.get(key) !== undefined) {
       this.#stale.delete(key);
-      this.#warn(`${key} can be looked up again: it is schema id ${schema.id}`);
+      this.#warn(`${wishKey(wish)} can be looked up again: it is schema id ${schema.id}`);
     }
     return this.#answer(known);
   }
 
-  #fail(key: string, fetch: Promise<SchemaAnswer>, error: unknown): SchemaAnswer {
-    const isCurrent = this.#isCurrent(key, fetch);
-    const fault = error instanceof StreamlineError && error.code.startsWith('schema.') ? error : undefined;
+  #fail(wish: StoreWish, key: string, error: unknown): SchemaAnswer {
     const known = this.#known.get(key);
-    if (known !== undefined && isCurrent) return this.#keep(key, known, toStreamlineError(error));
-    if (fault === undefined) throw error;
-    const answer: Fault = { fault, freshUntilMs: this.#clock.nowMs() + this.#limits.unknownTtlMs };
-    if (isCurrent) this.#faults.set(key, answer);
+    if (known !== undefined) return this.#keep(wish, key, known, toStreamlineError(error));
+    if (!(error instanceof StreamlineError) || !error.code.startsWith('schema.')) throw error;
+    const answer: Fault = { fault: error, freshUntilMs: this.#clock.nowMs() + this.#limits.unknownTtlMs };
+    this.#faults.set(key, answer);
     return this.#answer(answer);
   }
 
-  /** A subject that was deleted, a registry that is down: what was the latest goes on being it. */
-  #keep(key: string, known: Known, error: StreamlineError): SchemaAnswer {
+  /** A subject that was deleted, a registry that is down: what was there goes on being it. */
+  #keep(wish: StoreWish, key: string, known: Known, error: StreamlineError): SchemaAnswer {
     const pauseMs = Math.min(this.#limits.subjectTtlMs, STALE_RETRY_MS);
-    this.#known.set(key, { ...known, freshUntilMs: this.#clock.nowMs() + pauseMs });
+    const freshUntilMs = Math.max(known.freshUntilMs, this.#clock.nowMs() + pauseMs);
+    this.#known.set(key, { ...known, freshUntilMs });
     if (this.#stale.get(key) !== error.code && error.code !== 'guest.closed') {
       this.#stale.set(key, error.code);
+      const name = wishKey(wish);
       this.#warn(
-        `${key} cannot be looked up, schema id ${known.schema.id} stays in use: ${error.message} [${error.code}]`,
+        `${name} cannot be looked up, schema id ${known.schema.id} stays in use: ${error.message} [${error.code}]`,
       );
     }
     return this.#answer(known);
-  }
-
-  /** False: it was forgotten meanwhile, and what comes is of before. */
-  #isCurrent(key: string, fetch: Promise<SchemaAnswer>): boolean {
-    if (this.#underWay.get(key) !== fetch) return false;
-    this.#underWay.delete(key);
-    return true;
   }
 
   #answer(entry: Known | Fault): SchemaAnswer {

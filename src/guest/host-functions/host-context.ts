@@ -1,12 +1,16 @@
 import type { BatchReader } from '../../pipeline/packed-batch.ts';
 import type { GuestMemory } from '../guest-memory.ts';
+import type { BatchContext } from '../guest.ts';
+import type { RecordOutputs } from '../record-outputs.ts';
+import type { TopicTable } from '../topic-table.ts';
+import type { GuestMetrics } from './guest-metrics.ts';
 import { GuestAbort } from './guest-abort.ts';
 import type { LogBuffer } from './log-buffer.ts';
 
 /** Fuel of a host call that does next to nothing: about what it takes in time. */
 export const CALL_FUEL = 400;
 /** Of ending the call with an exception, which a guest may catch and ask for again: 3 µs. */
-const ABORT_FUEL = 20_000;
+export const ABORT_FUEL = 20_000;
 
 /** The two exports the meter adds, absent in a module that is not metered. */
 export interface FuelGauge {
@@ -29,6 +33,11 @@ export interface SchemaIdentity {
 export class HostContext {
   readonly inputTopic: string;
   readonly log: LogBuffer;
+  readonly metrics: GuestMetrics;
+  /** What becomes of the record under way. */
+  readonly outputs: RecordOutputs;
+  /** Topic names of the batch under way. */
+  topics: TopicTable | undefined;
   /** Nanoseconds, moved by each look at the clock and never by time itself: see wasi.ts. */
   monotonicNs = 0n;
   #memory: GuestMemory | undefined;
@@ -38,9 +47,11 @@ export class HostContext {
   #keySchema: SchemaIdentity | undefined;
   #valueSchema: SchemaIdentity | undefined;
 
-  constructor(inputTopic: string, log: LogBuffer) {
+  constructor(inputTopic: string, log: LogBuffer, outputs: RecordOutputs, metrics: GuestMetrics) {
+    this.metrics = metrics;
     this.inputTopic = inputTopic;
     this.log = log;
+    this.outputs = outputs;
   }
 
   /** The instance is gone: until the next is attached, its start section finds neither a memory nor a record. */
@@ -50,6 +61,7 @@ export class HostContext {
     this.#reader = undefined;
     this.#keySchema = undefined;
     this.#valueSchema = undefined;
+    this.outputs.leave();
     this.monotonicNs = 0n;
   }
 
@@ -59,9 +71,15 @@ export class HostContext {
   }
 
   /** A record begins: metadata functions answer from it. */
-  enter(reader: BatchReader, at: number): void {
-    this.#reader = reader;
+  enter(batch: Pick<BatchContext, 'reader' | 'topics'>, at: number): void {
+    this.#reader = batch.reader;
     this.#recordAt = at;
+    this.topics = batch.topics;
+  }
+
+  /** undefined outside a record. */
+  get record(): { readonly reader: BatchReader; readonly at: number } | undefined {
+    return this.#reader === undefined ? undefined : { reader: this.#reader, at: this.#recordAt };
   }
 
   /** What the record that begins was written with. */

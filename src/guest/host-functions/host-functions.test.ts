@@ -3,11 +3,20 @@ import { test } from 'node:test';
 import { KNOWN_IMPORTS, knownImportsOf } from '../../catalog/known-imports.ts';
 import { BatchReader } from '../../pipeline/packed-batch.ts';
 import { GuestMemory } from '../guest-memory.ts';
+import { RecordOutputs } from '../record-outputs.ts';
+import { TopicTable } from '../topic-table.ts';
+import { GuestMetrics } from './guest-metrics.ts';
 import { batchOf } from '../testing/fixture.ts';
 import { GuestAbort } from './guest-abort.ts';
 import { HostContext } from './host-context.ts';
 import { hostImports } from './host-imports.ts';
 import { LogBuffer } from './log-buffer.ts';
+
+const LIMITS = { outputBytesMax: 1024, outputsMax: 3, initTimeoutMs: 1, logLinesPerSecond: 1, logLineBytesMax: 1 };
+
+function contextOf(topic: string, log: LogBuffer): HostContext {
+  return new HostContext(topic, log, new RecordOutputs(LIMITS), new GuestMetrics());
+}
 
 type HostFunction = (...args: (number | bigint)[]) => number | bigint | undefined;
 
@@ -19,7 +28,7 @@ function host(): {
   readonly charged: () => number;
   readonly call: HostFunctionCall;
 } {
-  const context = new HostContext('a-topic', new LogBuffer(100, 100));
+  const context = contextOf('a-topic', new LogBuffer(100, 100));
   const memory = new GuestMemory(new WebAssembly.Memory({ initial: 1, maximum: 2 }));
   let fuel = 1e9;
   const set = (units: number): void => {
@@ -36,7 +45,7 @@ function host(): {
 }
 
 void test('I9: what is implemented is what the catalog lets in, no more and no less', () => {
-  const imports = hostImports(new HostContext('t', new LogBuffer(1, 1)));
+  const imports = hostImports(contextOf('t', new LogBuffer(1, 1)));
   assert.deepEqual(Object.keys(imports).sort(), Object.keys(KNOWN_IMPORTS).sort());
   for (const [module, functions] of Object.entries(imports)) {
     assert.deepEqual(Object.keys(functions).sort(), [...knownImportsOf(module).keys()].sort());
@@ -98,7 +107,7 @@ void test('what a call lists, writes or asks of the system is paid for, and befo
   assert.ok(cost('fd_write', 1, 60_000, 64, 65_000) > 64 * 100 * 2000);
   assert.ok(cost('random_get', 0, 1) > 20_000);
 
-  const context = new HostContext('t', new LogBuffer(100, 100));
+  const context = contextOf('t', new LogBuffer(100, 100));
   const memory = new GuestMemory(new WebAssembly.Memory({ initial: 1 }));
   const outOfFuel = new Error('the trap of the meter');
   const set = (units: number): void => {
@@ -122,7 +131,7 @@ void test('a write of nothing but line feeds looks at so many and counts the res
 void test('between two instances a host function finds nothing of the one that is gone', () => {
   const { call, context } = host();
   const reader = new BatchReader(batchOf(['x']).buffer);
-  context.enter(reader, reader.recordAt(0));
+  context.enter({ reader, topics: new TopicTable() }, reader.recordAt(0));
   assert.equal(call('streamline', 'metadata_offset'), 100n);
   context.detach();
   assert.equal(call('streamline', 'metadata_offset'), -1n);
@@ -153,7 +162,7 @@ void test("the wall clock stands at the record's timestamp; the monotonic clock 
   };
   assert.equal(time(0), 0n);
   const reader = new BatchReader(batchOf([{ value: 'x', timestampMs: 1234 }]).buffer);
-  context.enter(reader, reader.recordAt(0));
+  context.enter({ reader, topics: new TopicTable() }, reader.recordAt(0));
   assert.equal(time(0), 1_234_000_000n);
   const before = time(1);
   assert.equal(time(1), before + 1000n);

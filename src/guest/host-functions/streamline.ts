@@ -1,16 +1,26 @@
 import type { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
+import type { RecordFunctions } from './record-functions.ts';
 import { CALL_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
 import { guestLogLevel, printable } from './log-buffer.ts';
 
 const LOG_LINE_FUEL = 5000;
+const METRIC_FUEL = 1000;
+const METRIC_NAME_BYTES_MAX = 64;
+const NO_METRIC = 'a name is up to 64 lower-case letters, digits and _, not a digit first; a counter only grows';
 const NO_NAME = Buffer.alloc(0);
 const ABORT_MESSAGE_UNITS_MAX = 512;
 
 /** `streamline.*`: every function of known-imports.ts, no other. */
 export function streamlineFunctions(
   context: HostContext,
-): Record<keyof typeof KNOWN_IMPORTS.streamline, (...args: never[]) => unknown> {
+): Record<Exclude<keyof typeof KNOWN_IMPORTS.streamline, keyof RecordFunctions>, (...args: never[]) => unknown> {
   const topic = Buffer.from(context.inputTopic, 'utf8');
+  const metricName = (call: string, pointer: number, length: number): string => {
+    if (length >>> 0 > METRIC_NAME_BYTES_MAX || !context.memory.contains(pointer, length)) {
+      context.abort(`streamline.${call}: ${NO_METRIC}`);
+    }
+    return context.memory.view.bytes.toString('latin1', pointer >>> 0, (pointer >>> 0) + length);
+  };
   const schemaNames = new WeakMap<SchemaIdentity, Buffer>();
   const nameOf = (schema: SchemaIdentity | undefined): Buffer => {
     if (schema === undefined) return NO_NAME;
@@ -42,6 +52,16 @@ export function streamlineFunctions(
         return;
       }
       context.log.addBytes(guestLogLevel(level), context.memory.view.bytes, pointer >>> 0, length >>> 0);
+    },
+    metric_add(name: number, nameLength: number, by: number): void {
+      context.charge(METRIC_FUEL);
+      const known = context.metrics.add(metricName('metric_add', name, nameLength), by);
+      if (!known) context.abort(`streamline.metric_add: ${NO_METRIC}`);
+    },
+    metric_set(name: number, nameLength: number, value: number): void {
+      context.charge(METRIC_FUEL);
+      const known = context.metrics.set(metricName('metric_set', name, nameLength), value);
+      if (!known) context.abort(`streamline.metric_set: ${NO_METRIC}`);
     },
     metadata_partition(): number {
       context.charge(CALL_FUEL);

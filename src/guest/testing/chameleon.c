@@ -18,6 +18,18 @@ IMPORT(streamline, metadata_schema_id) u32 host_schema_id(void);
 IMPORT(streamline, metadata_schema_name) u32 host_schema_name(u8 *out, u32 capacity);
 IMPORT(streamline, metadata_key_schema_id) u32 host_key_schema_id(void);
 IMPORT(streamline, metadata_key_schema_name) u32 host_key_schema_name(u8 *out, u32 capacity);
+IMPORT(streamline, key) u32 host_key(u8 *out, u32 capacity);
+IMPORT(streamline, header_count) u32 host_header_count(void);
+IMPORT(streamline, header_name) u32 host_header_name(u32 index, u8 *out, u32 capacity);
+IMPORT(streamline, header_value) u32 host_header_value(u32 index, u8 *out, u32 capacity);
+IMPORT(streamline, header_find) u32 host_header_find(const u8 *name, u32 length);
+IMPORT(streamline, header_set) void host_header_set(const u8 *name, u32 length, const u8 *value, u32 value_length);
+IMPORT(streamline, header_add) void host_header_add(const u8 *name, u32 length, const u8 *value, u32 value_length);
+IMPORT(streamline, header_remove) u32 host_header_remove(const u8 *name, u32 length);
+IMPORT(streamline, emit) void host_emit(const u8 *payload, u32 length, const u8 *topic, u32 topic_length);
+IMPORT(streamline, emit_tombstone) void host_emit_tombstone(const u8 *key, u32 length, const u8 *topic, u32 topic_length);
+IMPORT(streamline, metric_add) void host_metric_add(const u8 *name, u32 length, double by);
+IMPORT(streamline, metric_set) void host_metric_set(const u8 *name, u32 length, double value);
 IMPORT(env, abort) void host_abort(const void *message, const void *file, u32 line, u32 column);
 IMPORT(wasi_snapshot_preview1, proc_exit) void wasi_exit(u32 code);
 IMPORT(wasi_snapshot_preview1, fd_write) u32 wasi_write(u32 descriptor, const void *vectors, u32 count, u32 *written);
@@ -79,6 +91,7 @@ EXPORT(init) u32 init(const u8 *config, u32 length) {
 }
 
 EXPORT(filter) u32 filter(const u8 *in, u32 length) {
+  if (command(in, length) == 'Q') host_emit(in, length, 0, 0); /* too early */
   return command(in, length) != 'f';
 }
 
@@ -113,6 +126,78 @@ static u32 metadata(u8 *out) {
   return keyless(out, to - out - 4);
 }
 
+/* One step of a script: an opcode, then a name or text, then perhaps `=` and another. */
+struct step { u8 op; const u8 *name; u32 name_length; const u8 *text; u32 text_length; };
+
+static struct step step_at(const u8 *at, u32 length) {
+  struct step step = {length ? at[0] : 0, at + 1, 0, 0, 0xffffffff};
+  u32 i = 1;
+  while (i < length && at[i] != '=') i++;
+  if (length) step.name_length = i - 1;
+  if (i < length) {
+    step.text = at + i + 1;
+    step.text_length = length - i - 1;
+  }
+  return step;
+}
+
+static u32 number(const u8 *at, u32 length) {
+  u32 n = 0;
+  for (u32 i = 0; i < length; i++) n = n * 10 + at[i] - '0';
+  return n;
+}
+
+static void emit(u8 *out, u32 length, const u8 *topic, u32 topic_length) {
+  host_emit(out, keyless(out, length), topic, topic_length);
+}
+
+/* What follows the `E` of a value: steps with `;` between them. */
+static u32 script(const u8 *at, const u8 *end, u8 *out) {
+  u8 *text = out + 4;
+  while (at < end) {
+    const u8 *stop = at;
+    while (stop < end && *stop != ';') stop++;
+    struct step step = step_at(at, stop - at);
+    const u8 *name = step.name;
+    u32 name_length = step.name_length;
+    switch (step.op) {
+      case 'e': emit(out, copy(text, name, name_length), 0, 0); break;
+      case 't': emit(out, copy(text, step.text, step.text_length), name, name_length); break;
+      case 'z': host_emit_tombstone(name, name_length, 0, 0); break;
+      case 'Z': host_emit_tombstone(0, 0xffffffff, 0, 0); break;
+      case 'n': /* so many bytes */
+        for (u32 i = 0; i < number(name, name_length); i++) text[i] = 'n';
+        emit(out, number(name, name_length), 0, 0);
+        break;
+      case 'N': /* without end */
+        for (;;) emit(out, 1, 0, 0);
+      case 'k': emit(out, host_key(text, 100), 0, 0); break;
+      case 'c': emit(out, decimal(text, host_header_count()), 0, 0); break;
+      case 'i': { /* the name and value of that header */
+        u32 index = number(name, name_length);
+        u32 length = host_header_name(index, text, 100);
+        text[length] = ':';
+        emit(out, length + 1 + host_header_value(index, text + length + 1, 100), 0, 0);
+        break;
+      }
+      case 'f': emit(out, host_header_value(host_header_find(name, name_length), text, 100), 0, 0); break;
+      case 'h': host_header_set(name, name_length, step.text, step.text_length); break;
+      case 'a': host_header_add(name, name_length, step.text, step.text_length); break;
+      case 'r': host_header_remove(name, name_length); break;
+      case 'm': host_metric_add(name, name_length, number(step.text, step.text_length)); break;
+      case 'M': host_metric_add(name, name_length, -1); break;
+      case 'g': host_metric_set(name, name_length, number(step.text, step.text_length)); break;
+      case '!': __builtin_trap();
+      case 'x': return 0xffffffff;
+      case 'l': host_emit((const u8 *)0xfffffff0, 64, 0, 0); break;
+      case 'F': *(u32 *)out = 100; host_emit(out, 8, 0, 0); break; /* a frame that lies */
+      case 'A': return keyless(out, copy(text, name, name_length));
+    }
+    at = stop + 1;
+  }
+  return 0;
+}
+
 EXPORT(transform) u32 transform(const u8 *in, u32 length, u8 *out) {
   u32 value = 4 + key_length(in);
   counter++;
@@ -125,6 +210,7 @@ EXPORT(transform) u32 transform(const u8 *in, u32 length, u8 *out) {
     case 'h': copy(out + 4, in, length); return keyless(out, length); /* shows the frame it was given */
     case 'M': return metadata(out);
     case '7': return schemas(out); /* an int as JSON */
+    case 'E': return script(in + value + 1, in + length, out);
     case 'x': return 0xffffffff;
     case 't': __builtin_trap();
     case 's': spin();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { inspectModule } from '../../catalog/inspect-module.ts';
 import { meterModule } from '../../catalog/meter-module.ts';
 import { FUEL_PER_MS, type PreparedModule } from '../../catalog/prepared-module.ts';
-import { packBatch, type PackedBatch, type PlainRecord } from '../../pipeline/packed-batch.ts';
+import { packBatch, readHeaders, type PackedBatch, type PlainRecord } from '../../pipeline/packed-batch.ts';
 import {
   HEADERS_FROM_INPUT,
   KEY_FROM_INPUT,
@@ -47,6 +47,7 @@ export function guestConfig(changes: ConfigChanges = {}): GuestConfig {
     ...changes,
     limits: {
       outputBytesMax: 256 * 1024,
+      outputsMax: 10,
       initTimeoutMs: 100,
       logLinesPerSecond: 10,
       logLineBytesMax: 64,
@@ -91,6 +92,8 @@ export interface Outcome {
   readonly key?: string | null;
   readonly value?: string | null;
   readonly headers?: 'input' | 'own';
+  /** Name and value, when they are its own. */
+  readonly ownHeaders?: readonly (readonly [string, string | null])[] | undefined;
   readonly code?: string;
   readonly message?: string;
   readonly fuelUsed: number;
@@ -120,6 +123,8 @@ function outcome(reader: ResultReader, at: number, result: WorkResult): Outcome 
   const text = (start: number, length: number): string | null =>
     length < 0 ? null : Buffer.from(reader.bytes.slice(start, start + length)).toString('utf8');
   const topic = reader.topic(at);
+  const own = (flags & HEADERS_FROM_INPUT) === 0;
+  const headersAt = at + RESULT.key + Math.max(0, keyLength) + Math.max(0, reader.valueLength(at));
   return {
     ...base,
     kind: 'output',
@@ -129,7 +134,13 @@ function outcome(reader: ResultReader, at: number, result: WorkResult): Outcome 
       (flags & VALUE_FROM_INPUT) !== 0
         ? 'input'
         : text(at + RESULT.key + Math.max(0, keyLength), reader.valueLength(at)),
-    headers: (flags & HEADERS_FROM_INPUT) !== 0 ? 'input' : 'own',
+    headers: own ? 'own' : 'input',
+    ownHeaders: own
+      ? readHeaders(reader.bytes, reader.view, headersAt, reader.headersLength(at)).map(({ name, value }) => [
+          name,
+          value === null ? null : Buffer.from(value).toString('utf8'),
+        ])
+      : undefined,
   };
 }
 

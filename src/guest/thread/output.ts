@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../base/error-code.ts';
 import { StreamlineError, toStreamlineError } from '../../base/error.ts';
 import type { SchemaWish } from '../../codec/schema.ts';
 import type { WorkResult } from '../../pipeline/ports.ts';
+import type { GuestMetricChanges } from '../host-functions/guest-metrics.ts';
 import type { GuestLog } from '../host-functions/log-buffer.ts';
 
 /** What a guest thread says to the main thread: one message a batch, and what schemas it needs. */
@@ -9,7 +10,14 @@ export type ThreadOutput =
   | { readonly kind: 'ready'; readonly log: GuestLog }
   /** The first instance could not be made; the thread ends. */
   | { readonly kind: 'refused'; readonly error: ThreadError; readonly log: GuestLog }
-  | { readonly kind: 'done'; readonly id: number; readonly result: WorkResult; readonly log: GuestLog }
+  | {
+      readonly kind: 'done';
+      readonly id: number;
+      readonly result: WorkResult;
+      readonly log: GuestLog;
+      /** undefined: nothing was counted. */
+      readonly metrics: GuestMetricChanges | undefined;
+    }
   /** Schemas it does not have, or not as they may be by now: to be answered with `schemas`. */
   | { readonly kind: 'wishes'; readonly wishes: readonly SchemaWish[] }
   /** The transform as a whole cannot go on; the thread ends. */

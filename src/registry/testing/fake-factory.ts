@@ -82,6 +82,7 @@ export class FakeFactory implements TransformFactory {
       instanceRestarts: 0,
       stuckThreads: 0,
       logLinesDropped: 0,
+      guestMetrics: { counters: new Map(), gauges: new Map() },
     };
     return { executor, files, report: () => ({ ...report, waiting: this.waiting.get(config.name) }) };
   }

@@ -1,0 +1,166 @@
+import { RECORD, type RecordHeader } from '../../pipeline/packed-batch.ts';
+import { DEFAULT_TOPIC } from '../../pipeline/packed-results.ts';
+import { GuestFault } from '../guest-failure.ts';
+import { payloadParts } from '../payload.ts';
+import type { OutputPart } from '../record-outputs.ts';
+import { ABORT_FUEL, CALL_FUEL, type HostContext } from './host-context.ts';
+
+/* What a guest can see of its record beyond its payload, and what it can make of it beyond its answer. */
+
+const NULL_LENGTH = 0xffffffff;
+/** Kafka's own limit on a topic name. */
+const TOPIC_BYTES_MAX = 249;
+const HEADER_NAME_BYTES_MAX = 32_767;
+/** Looking at a header, or copying the list of them, for each. */
+const HEADER_FUEL = 200;
+/** Decoding the headers of a record, for each byte of them. */
+const HEADER_BYTE_FUEL = 50;
+const EMIT_FUEL = 2000;
+/** Bytes copied for one unit, as bulk-memory operations are charged. */
+const BYTES_PER_UNIT = 16;
+
+export interface RecordFunctions {
+  key(pointer: number, capacity: number): number;
+  header_count(): number;
+  header_name(index: number, pointer: number, capacity: number): number;
+  header_value(index: number, pointer: number, capacity: number): number;
+  header_find(name: number, nameLength: number): number;
+  header_set(name: number, nameLength: number, value: number, valueLength: number): void;
+  header_add(name: number, nameLength: number, value: number, valueLength: number): void;
+  header_remove(name: number, nameLength: number): number;
+  emit(payload: number, length: number, topic: number, topicLength: number): void;
+  emit_tombstone(key: number, keyLength: number, topic: number, topicLength: number): void;
+}
+
+export function recordFunctions(context: HostContext, framed: boolean): RecordFunctions {
+  const { outputs } = context;
+  const bytesAt = (call: string, pointer: number, length: number): Buffer => {
+    const { memory } = context;
+    if (!memory.contains(pointer, length)) context.abort(`streamline.${call}: the bytes lie outside of the memory`);
+    return memory.view.bytes.subarray(pointer >>> 0, (pointer >>> 0) + (length >>> 0));
+  };
+  /** @returns its length; written only when it fits */
+  const give = (call: string, bytes: Uint8Array | null, pointer: number, capacity: number): number => {
+    if (bytes === null) return -1;
+    if (bytes.length > capacity >>> 0) return bytes.length;
+    const { memory } = context;
+    if (!memory.contains(pointer, bytes.length))
+      context.abort(`streamline.${call}: the buffer lies outside of the memory`);
+    memory.view.bytes.set(bytes, pointer >>> 0);
+    return bytes.length;
+  };
+  const charge = (units: number, bytes = 0): void => context.charge(units + Math.ceil(bytes / BYTES_PER_UNIT));
+  /** Decoded at most once a record; a loop over all of them pays for what it looks at. */
+  const headers = (looksAtAll: boolean): readonly RecordHeader[] => {
+    context.charge(CALL_FUEL + outputs.undecodedHeaderBytes * HEADER_BYTE_FUEL);
+    const found = outputs.headers();
+    if (looksAtAll) context.charge(found.length * HEADER_FUEL);
+    return found;
+  };
+  const changing = (call: string): void => {
+    if (!outputs.accepting) context.abort(`streamline.${call}: only transform() has an output`);
+  };
+  const nameAt = (call: string, pointer: number, length: number): string => {
+    if (length >>> 0 > HEADER_NAME_BYTES_MAX) context.abort(`streamline.${call}: a name of ${length >>> 0} bytes`);
+    return bytesAt(call, pointer, length).toString('utf8');
+  };
+  const newHeader = (
+    call: string,
+    name: number,
+    nameLength: number,
+    value: number,
+    valueLength: number,
+  ): RecordHeader => {
+    changing(call);
+    charge(CALL_FUEL, bodyBytes(valueLength));
+    const isNull = valueLength >>> 0 === NULL_LENGTH;
+    return {
+      name: nameAt(call, name, nameLength),
+      value: isNull ? null : Uint8Array.from(bytesAt(call, value, valueLength)),
+    };
+  };
+  const bodyBytes = (length: number): number => (length >>> 0 === NULL_LENGTH ? 0 : length >>> 0);
+  const topicAt = (call: string, pointer: number, length: number): number => {
+    if (length >>> 0 === 0) return DEFAULT_TOPIC;
+    if (length >>> 0 > TOPIC_BYTES_MAX) {
+      throw new GuestFault(
+        'route.invalid_topic',
+        `${call}() named a topic of ${length >>> 0} bytes: Kafka takes ${TOPIC_BYTES_MAX}`,
+      );
+    }
+    const topic = context.topics?.intern(bytesAt(call, pointer, length).toString('utf8')) ?? DEFAULT_TOPIC;
+    if (topic !== DEFAULT_TOPIC) return topic;
+    throw new GuestFault('route.too_many_topics', `${call}() named more topics in one batch than results can carry`);
+  };
+  /** Refusing costs time too: a guest may catch it and ask again. */
+  const adding = (add: () => void): void => {
+    try {
+      add();
+    } catch (thrown) {
+      context.charge(ABORT_FUEL);
+      throw thrown;
+    }
+  };
+  return {
+    key(pointer, capacity) {
+      charge(CALL_FUEL);
+      const { record } = context;
+      if (record === undefined || record.reader.keyLength(record.at) < 0) return -1;
+      const start = record.at + RECORD.key;
+      const bytes = record.reader.bytes.subarray(start, start + record.reader.keyLength(record.at));
+      charge(0, bytes.length);
+      return give('key', bytes, pointer, capacity);
+    },
+    header_count() {
+      return headers(false).length;
+    },
+    header_name(index, pointer, capacity) {
+      const header = headers(false)[index >>> 0];
+      return header === undefined ? -1 : give('header_name', Buffer.from(header.name, 'utf8'), pointer, capacity);
+    },
+    header_value(index, pointer, capacity) {
+      const header = headers(false)[index >>> 0];
+      return header === undefined ? -1 : give('header_value', header.value, pointer, capacity);
+    },
+    header_find(name, nameLength) {
+      const wanted = nameAt('header_find', name, nameLength);
+      return headers(true).findLastIndex((header) => header.name === wanted);
+    },
+    header_set(name, nameLength, value, valueLength) {
+      const own = newHeader('header_set', name, nameLength, value, valueLength);
+      outputs.setHeaders([...headers(true).filter((header) => header.name !== own.name), own]);
+    },
+    header_add(name, nameLength, value, valueLength) {
+      const own = newHeader('header_add', name, nameLength, value, valueLength);
+      outputs.setHeaders([...headers(true), own]);
+    },
+    header_remove(name, nameLength) {
+      changing('header_remove');
+      const unwanted = nameAt('header_remove', name, nameLength);
+      const before = headers(true);
+      const left = before.filter((header) => header.name !== unwanted);
+      if (left.length < before.length) outputs.setHeaders(left);
+      return before.length - left.length;
+    },
+    emit(payload, length, topic, topicLength) {
+      charge(EMIT_FUEL, length >>> 0);
+      changing('emit');
+      bytesAt('emit', payload, length);
+      adding(() => {
+        const { key, value } = payloadParts(context.memory.view, payload >>> 0, length >>> 0, framed, 'emit()');
+        outputs.add(key, value, topicAt('emit', topic, topicLength));
+      });
+    },
+    emit_tombstone(key, keyLength, topic, topicLength) {
+      charge(EMIT_FUEL, bodyBytes(keyLength));
+      changing('emit_tombstone');
+      const length = bodyBytes(keyLength);
+      bytesAt('emit_tombstone', key, length);
+      const own: OutputPart = { from: context.memory.view, start: key >>> 0, length };
+      adding(() => {
+        const keyPart = keyLength >>> 0 === NULL_LENGTH ? 'null' : own;
+        outputs.add(keyPart, 'null', topicAt('emit_tombstone', topic, topicLength));
+      });
+    },
+  };
+}
