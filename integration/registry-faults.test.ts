@@ -84,7 +84,8 @@ avroTest(
   'a registry that takes 500 ms costs the first record of a schema no more than that',
   async ({ bootstrap, registry }, t) => {
     const [first = 0, second = 0] = await ids(registry, 2);
-    const { rig, proxy } = await faulty(t, bootstrap, registry, { records: [], spec: READ, settings: {} });
+    const spec = { ...READ, output: { timestamp: 'now' } };
+    const { rig, proxy } = await faulty(t, bootstrap, registry, { records: [], spec, settings: {} });
     await rig.createTopics(1);
     const slow = { timeout_ms: 5000 };
     rig.home.configure({ schema_registry: { url: proxy.url, ...slow } });
@@ -92,15 +93,17 @@ avroTest(
     const sidecar = await rig.start();
     await sidecar.reaches('RUNNING', rig.name);
     let settled = 0;
+    // From the acknowledgement of the record to the timestamp of its output: what producing and reading take varies by itself.
     const took = async (value: Buffer): Promise<number> => {
-      const beganMs = performance.now();
       await rig.produce([{ value }]);
+      const producedMs = Date.now();
       settled += 1;
-      await eventually(async () => {
-        const { length } = await readAll(bootstrap, rig.out, { until: 'end' });
-        if (length < settled) throw new Error('not yet');
+      const output = await eventually(async () => {
+        const last = (await readAll(bootstrap, rig.out, { until: 'end' }))[settled - 1];
+        if (last === undefined) throw new Error('not yet');
+        return last;
       });
-      return performance.now() - beganMs;
+      return output.timestamp - producedMs;
     };
     const unknownMs = await took(valueOf(first, 1));
     const knownMs = await took(valueOf(first, 2));
@@ -108,9 +111,9 @@ avroTest(
     t.diagnostic(
       `first record ${unknownMs.toFixed()} ms, next ${knownMs.toFixed()} ms, first of another schema ${anotherMs.toFixed()} ms`,
     );
-    // What a reading of the topic takes varies by itself.
-    for (const ms of [unknownMs, anotherMs])
-      assert.ok(ms - knownMs < 800 && ms > 450, `${ms} ms, ${knownMs} ms without the registry`);
+    // One request; the client of this test hears of the acknowledgement up to 50 ms late. Two requests take a second.
+    for (const ms of [unknownMs, anotherMs]) assert.ok(ms > 400 && ms < 850, `${ms} ms`);
+    assert.ok(knownMs < 300, `${knownMs} ms without the registry`);
   },
 );
 
