@@ -8,6 +8,9 @@ const RANKS: readonly (readonly string[])[] = [
   ['pipeline'],
   ['kafka', 'catalog', 'guest', 'codec', 'observe'],
   ['registry'],
+  // A transform in this process, without a cluster: for the command line alone, which may import it and nothing else that runs anything.
+  // It stands above the parts that a sidecar is made of (catalog, guest, codec, and kafka to look into a topic), as registry does.
+  ['lab'],
   ['cli', 'api'],
   ['bin'],
 ];
@@ -22,12 +25,22 @@ const SHARED: readonly (readonly [string, string, 'types' | 'values'])[] = [
   ['src/catalog/', 'src/guest/guest-config.ts', 'types'],
   // What a guest sees is made from what is on the topic, and back, in its thread.
   ['src/guest/', 'src/codec/', 'values'],
+  // What a spec says of schemas is the same with and without a registry; the rest of registry/ runs a sidecar.
+  ['src/lab/', 'src/registry/subject-rules.ts', 'values'],
+  ['src/lab/', 'src/registry/schema-files.ts', 'values'],
   // What goes over the wire: written by the API, read by the command line.
   ['src/cli/', 'src/api/rest-shapes.ts', 'types'],
 ];
 
-/** What a folder must not import although it is lower: the command line reaches a sidecar over REST only. */
-const FORBIDDEN_FOLDERS: Readonly<Record<string, readonly string[]>> = { cli: ['registry', 'kafka', 'codec'] };
+/**
+ * What a folder must not import although it is lower: the command line reaches a sidecar over REST only, what it runs by itself it runs in the
+ * lab; and a sidecar has no lab.
+ */
+const FORBIDDEN_FOLDERS: Readonly<Record<string, readonly string[]>> = {
+  lab: ['registry'],
+  cli: ['registry', 'kafka', 'codec'],
+  api: ['lab'],
+};
 
 /** Builtins a folder may use; folders that are not listed may use all. */
 const BUILTINS: Readonly<Record<string, readonly string[]>> = {

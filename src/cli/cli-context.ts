@@ -23,6 +23,8 @@ export interface Session {
   /** `--timeout`, if given. */
   readonly timeoutMs: number | undefined;
   readonly interrupt: () => AbortSignal;
+  /** For secrets that a sidecar.yaml refers to. */
+  readonly env: Environment;
 }
 
 type Body<A extends readonly unknown[]> = (session: Session, ...args: A) => Promise<ExitCode | void>;
@@ -51,6 +53,7 @@ export class CliContext {
         },
         timeoutMs: timeoutMsOf(command),
         interrupt,
+        env,
       };
       try {
         this.exitCode = (await body(session, ...args)) ?? 0;

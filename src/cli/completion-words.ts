@@ -11,7 +11,7 @@ export interface Completions {
 
 const NONE: Completions = { words: [], files: false, transforms: false };
 const TRANSFORM_ARGUMENT = 'name';
-const FILE_ARGUMENTS = ['file', 'module', 'directory'];
+const FILE_ARGUMENTS = ['file', 'module', 'directory', 'spec'];
 
 /** What may follow in `words`, of which the last is being written. Walks commander's own tree: a command that is added is completed. */
 export function completionsOf(program: Command, words: readonly string[]): Completions {

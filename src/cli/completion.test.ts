@@ -85,9 +85,9 @@ void test('bash completes by the script', without('bash'), async () => {
     ${complete('transforms', 'status', 'm')}
     ${complete('transforms', 'deploy', '--sp')}
     cd '${join(import.meta.dirname, '..', '..')}'
-    ${complete('transforms', 'deploy', '--spec', 'specs/mask')}`,
+    ${complete('transforms', 'deploy', '--spec', 'examples/side')}`,
   );
-  assert.equal(answer, 'status stop\nmask-pii\n--spec\nspecs/mask-pii.yaml\n');
+  assert.equal(answer, 'status stop\nmask-pii\n--spec\nexamples/sidecar.yaml\n');
 });
 
 void test('fish completes by the script', without('fish'), async () => {

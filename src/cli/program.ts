@@ -13,7 +13,9 @@ import { addMetricsCommand } from './metrics-command.ts';
 import { addModulesCommand } from './modules-command.ts';
 import { addOffsetsCommand } from './offsets-command.ts';
 import { addPlanCommand } from './plan-command.ts';
+import { addRunCommand } from './run-command.ts';
 import { addStatusCommand } from './status-command.ts';
+import { addTestCommand } from './test-command.ts';
 import { addTopCommand } from './top-command.ts';
 import { addValidateCommand } from './validate-command.ts';
 
@@ -59,6 +61,8 @@ function addTransformCommands(parent: Command, context: CliContext): void {
   addModulesCommand(parent, context);
   addLoggersCommand(parent, context);
   addValidateCommand(parent, context);
+  addTestCommand(parent, context);
+  addRunCommand(parent, context);
 }
 
 function addUnlisted(program: Command, context: CliContext): void {

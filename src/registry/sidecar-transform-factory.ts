@@ -5,10 +5,8 @@ import { StreamlineError } from '../base/error.ts';
 import { ModuleCatalog } from '../catalog/module-catalog.ts';
 import { ModuleStore } from '../catalog/module-store.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
-import type { RecordFormats } from '../codec/record-formats.ts';
-import type { StageSource } from '../guest/batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from '../guest/buffer-pool.ts';
-import type { GuestConfig } from '../guest/guest-config.ts';
+import { guestSourceOf } from '../guest/guest-source.ts';
 import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
 import { poolLimits, ThreadedExecutor } from '../guest/threaded-executor.ts';
 import { KafkaAdmin } from '../kafka/kafka-admin.ts';
@@ -143,14 +141,14 @@ export class SidecarTransformFactory implements TransformFactory {
     const { limits } = this.#config;
     const log = this.#logFor(config.name);
     const schemas = await this.#schemas.prepare(config, files.schemas, log);
-    const guestConfig = this.#guestConfig(config, schemas?.formats);
+    const source = guestSourceOf(config, [module, ...following], limits, schemas?.formats);
     const pool = {
-      ...poolLimits(guestConfig, config.instances),
+      ...poolLimits(source.config, config.instances),
       idleInstanceMs: limits.idleInstanceMs,
       stuckThreadsMax: limits.stuckThreads,
     };
     const executor = new ThreadedExecutor(
-      { config: guestConfig, module, following: stagesOf(config, following) },
+      source,
       pool,
       this.#clock,
       (lines) => writeGuestLog(log, lines),
@@ -266,29 +264,6 @@ export class SidecarTransformFactory implements TransformFactory {
     void this.admin().catch(() => undefined);
   }
 
-  #guestConfig(config: TransformationConfig, formats: RecordFormats | undefined): GuestConfig {
-    const { limits } = this.#config;
-    const [stage] = config.stages;
-    return {
-      transform: config.name,
-      inputTopic: config.inputTopic,
-      builtin: isBuiltin(stage.wasmModule) ? stage.wasmModule : undefined,
-      payload: config.payload,
-      configJson: stage.configJson,
-      timeoutMs: config.timeoutMs,
-      tombstones: config.input.tombstones,
-      partition: config.output.partition,
-      formats,
-      limits: {
-        outputBytesMax: limits.outputBytes,
-        outputsMax: limits.recordOutputs,
-        initTimeoutMs: limits.initTimeoutMs,
-        logLinesPerSecond: limits.logLinesPerSecond,
-        logLineBytesMax: limits.logLineBytes,
-      },
-    };
-  }
-
   /** One admin client for all transforms; one that could not connect is not kept. */
   async admin(): Promise<KafkaAdmin> {
     this.#admin ??= this.#connectAdmin();
@@ -331,17 +306,6 @@ export class SidecarTransformFactory implements TransformFactory {
       cause: thrown,
     });
   }
-}
-
-function stagesOf(
-  { stages }: TransformationConfig,
-  following: readonly (PreparedModule | undefined)[],
-): readonly StageSource[] {
-  return stages.slice(1).map(({ wasmModule, configJson }, i) => ({
-    builtin: isBuiltin(wasmModule) ? wasmModule : undefined,
-    configJson,
-    module: following[i],
-  }));
 }
 
 function writeGuestLog(log: Logger, { lines, dropped }: GuestLog): void {

@@ -55,6 +55,8 @@ test('yaml and yml files are read, leftovers and hidden files are not', async ()
     ['a.yaml', 'b.yml'],
   );
   assert.ok(isSpecFile('x.y.yaml') && !isSpecFile('.yaml') && !isSpecFile('yaml'));
+  // Cases beside a spec are none, whatever the sidecar's directory is.
+  assert.ok(!isSpecFile('a.test.yaml') && !isSpecFile('a.test.yml') && isSpecFile('test.yaml'));
 });
 
 test('links are followed as in a mounted ConfigMap', async () => {

@@ -58,9 +58,14 @@ function parsedOnce(text: string, source: string, known: KnownSpecs): SpecOutcom
   return outcome;
 }
 
-/** Not hidden (Kubernetes' `..data`, `.x.yaml.swp`, Emacs' `.#x.yaml`), no leftover of an editor or of Office. */
+/** Not hidden (Kubernetes' `..data`, `.x.yaml.swp`, Emacs' `.#x.yaml`), no leftover of an editor or of Office, and no cases of a spec. */
 export function isSpecFile(name: string): boolean {
-  return /^[^.#~].*\.ya?ml$/.test(name);
+  return /^[^.#~].*\.ya?ml$/.test(name) && !isCasesFile(name);
+}
+
+/** `mask-pii.test.yaml` beside mask-pii.yaml: what `streamline-cli transforms test` runs. */
+export function isCasesFile(name: string): boolean {
+  return /^[^.#~].*\.test\.ya?ml$/.test(name);
 }
 
 async function listNames(directory: string): Promise<string[]> {
