@@ -19,7 +19,7 @@ const SPINS_PER_BATCH = 20;
 const COMPUTE_BATCH_RECORDS = 200;
 
 async function startExecutor(source: BatchRunnerSource, instances: number): Promise<ThreadedExecutor> {
-  const executor = new ThreadedExecutor(source, poolLimits(source.config, instances), systemClock, () => undefined);
+  const executor = new ThreadedExecutor(source, poolLimits(source, instances), systemClock, () => undefined);
   await executor.start();
   return executor;
 }

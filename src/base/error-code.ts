@@ -139,6 +139,14 @@ export const ERROR_CODES = {
   'registry.unreachable': broker,
   'registry.unauthorized': brokerFinal,
   'registry.failed': broker,
+  // As guest.failed, and the guest says that the same record would fail again: so it is the record's fault.
+  'guest.rejected': record,
+  // A project of a transform, on its author's machine.
+  'build.no_sdk': spec,
+  'build.directory_in_use': spec,
+  'build.no_project': spec,
+  'build.toolchain_missing': { ...spec, exitCode: 1 },
+  'build.failed': { ...spec, exitCode: 1 },
 } as const satisfies Record<string, CodeFacts>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -13,6 +13,7 @@ import type { FormattedRecords } from './formatted-records.ts';
 import type { GuestConfig } from './guest-config.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import { Chain } from './chain.ts';
+import type { GuestCounts } from './guest-stats.ts';
 import { Stage, type StageEvents } from './stage.ts';
 import { GUEST_METRICS_MAX, GuestMetrics } from './host-functions/guest-metrics.ts';
 import { LogBuffer } from './host-functions/log-buffer.ts';
@@ -28,7 +29,7 @@ export interface GuestSource {
   readonly following?: readonly StageSource[];
 }
 
-export interface StageSource extends Pick<GuestConfig, 'builtin' | 'configJson'> {
+export interface StageSource extends Pick<GuestConfig, 'builtin' | 'configJson' | 'timeoutMs'> {
   readonly module: PreparedModule | undefined;
 }
 
@@ -131,9 +132,7 @@ export class BatchRunner {
     };
     const stage = (config: GuestConfig, module: PreparedModule | undefined): Stage =>
       new Stage(config, module, this.#log, this.#metrics, events);
-    const following = (source.following ?? []).map(({ builtin, configJson, module }) =>
-      stage({ ...source.config, builtin, configJson }, module),
-    );
+    const following = (source.following ?? []).map(({ module, ...own }) => stage({ ...source.config, ...own }, module));
     const first = stage(source.config, source.module);
     this.#stages = [first, ...following];
     const { topics } = this.#work;
@@ -163,9 +162,11 @@ export class BatchRunner {
     for (const stage of this.#stages) stage.open();
   }
 
-  /** What the guest has counted, to be taken after each batch. */
-  get metrics(): GuestMetrics {
-    return this.#metrics;
+  /** What has been counted since the last batch: by the guest itself, and of each stage of a chain. undefined: nothing. */
+  takeCounts(): GuestCounts | undefined {
+    const metrics = this.#metrics.take();
+    const stages = this.#chain?.take();
+    return metrics === undefined && stages === undefined ? undefined : { metrics, stages };
   }
 
   /** What the guest has logged, to be taken after each batch. */

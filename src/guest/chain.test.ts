@@ -8,8 +8,9 @@ import type { WorkResult } from '../pipeline/ports.ts';
 
 /* The fixture does what the first byte of a value says; a stage in front can put another one there. */
 
-const chameleon: StageSource = { builtin: undefined, configJson: '{}', module: fixtureSource().module };
-const passThrough: StageSource = { builtin: 'builtin:pass-through', configJson: '{}', module: undefined };
+const OWN = { configJson: '{}', timeoutMs: 10 };
+const chameleon: StageSource = { ...OWN, builtin: undefined, module: fixtureSource().module };
+const passThrough: StageSource = { ...OWN, builtin: 'builtin:pass-through', module: undefined };
 
 async function chain(
   following: readonly StageSource[],
@@ -52,6 +53,24 @@ void test('each output of a stage passes the next one by itself, with the header
 void test('I4: what one output of a stage fails with takes back the outputs of all', async () => {
   const result = await chain([chameleon], ['Eemab;et', 'p']);
   assert.deepEqual(gist(result), ['guest.trap', 'input']);
+});
+
+void test('each stage is counted by itself, and has a budget of its own', async () => {
+  const following = [{ ...chameleon, timeoutMs: 1 }];
+  const executor = new InThreadExecutor({ ...fixtureSource(), following }, () => {});
+  await executor.start();
+  // s spins in the first stage, Ees lets the second one spin; each on its own budget.
+  const spun = outcomes(await executor.execute(batchOf(['f', 's', 'Ees', 'p', 'Eef;ep'])));
+  assert.deepEqual(
+    spun.map(({ code }) => code),
+    [undefined, 'guest.out_of_fuel', 'guest.out_of_fuel', undefined, undefined],
+  );
+  assert.ok((spun[1]?.fuelUsed ?? 0) > 5 * (spun[2]?.fuelUsed ?? 0), 'ten milliseconds of fuel, and one');
+  const tallies = executor.stats().stages.map(({ records, filtered, failed }) => [records, filtered, failed]);
+  assert.deepEqual(tallies, [
+    [5, 1, 1],
+    [4, 1, 1],
+  ]);
 });
 
 void test('a stage in the midst drops; what failed says which stage it was, and its fuel is that of all stages', async () => {

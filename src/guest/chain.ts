@@ -13,6 +13,7 @@ import {
 } from '../pipeline/packed-results.ts';
 import { BATCH_FULL, batchOutputBytesMax } from './batch-output.ts';
 import type { BatchContext, Guest } from './guest.ts';
+import { emptyTally, type StageTally } from './guest-stats.ts';
 import { INNER_RECORD_AT, InnerOutput, InnerRecord } from './inner-record.ts';
 import type { Stage } from './stage.ts';
 import type { TopicTable } from './topic-table.ts';
@@ -31,14 +32,6 @@ class FirstRecord extends InnerOutput implements BatchContext {
   }
 }
 
-/** What a stage has done, since it was last taken. */
-export interface StageTally {
-  records: number;
-  filtered: number;
-  failed: number;
-  fuelUsed: number;
-}
-
 /**
  * Several guests one after the other on one thread hop: what comes out of one goes into the next, depth first, so that outputs keep their
  * order. Each has its own memory and budget; a stage that fails fails the whole record, and only its own instance is made anew.
@@ -48,7 +41,7 @@ export class Chain implements Guest {
   readonly #stages: readonly Stage[];
   readonly #outputBytesMax: number;
   readonly #inner: InnerRecord[];
-  readonly tallies: StageTally[];
+  #tallies: StageTally[];
   #first: FirstRecord | undefined;
   #fuelUsed = 0;
   #outputs = 0;
@@ -58,7 +51,15 @@ export class Chain implements Guest {
     this.#stages = stages;
     this.#outputBytesMax = batchOutputBytesMax(outputBytesMax);
     this.#inner = stages.slice(1).map(() => new InnerRecord(topics));
-    this.tallies = stages.map(() => ({ records: 0, filtered: 0, failed: 0, fuelUsed: 0 }));
+    this.#tallies = stages.map(emptyTally);
+  }
+
+  /** What each stage has done since this was last asked; undefined: nothing. */
+  take(): readonly StageTally[] | undefined {
+    const tallies = this.#tallies;
+    if (tallies[0]?.records === 0) return undefined;
+    this.#tallies = this.#stages.map(emptyTally);
+    return tallies;
   }
 
   /** Always true: which stage's guest must not be used again is settled here. */
@@ -85,7 +86,7 @@ export class Chain implements Guest {
     begin: number,
   ): boolean {
     const stage = this.#stages[index];
-    const tally = this.tallies[index];
+    const tally = this.#tallies[index];
     assert(stage !== undefined && tally !== undefined, 'a chain has this stage');
     context.reset();
     if (!stage.guest.run(context, at, recordIndex)) stage.drop();

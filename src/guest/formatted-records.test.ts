@@ -254,7 +254,7 @@ void test('a thread waits for a schema as long as it takes; batches behind it co
   shelf.open = gate.promise;
   const config = guestConfig({ builtin: 'builtin:pass-through', formats: formats({ input: { value: 'avro' } }) });
   // Waiting is no standing still.
-  const limits = { ...poolLimits(config, 1), wallClockMs: 250 };
+  const limits = { ...poolLimits({ config, module: undefined }, 1), wallClockMs: 250 };
   const executor = new ThreadedExecutor({ config, module: undefined }, limits, systemClock, () => {}, undefined, shelf);
   t.after(() => executor.close());
   await executor.start();
@@ -305,7 +305,12 @@ void test('a schema that cannot be used keeps a transform from starting', async 
       { part: 'value', wish, answer: schema(1, text) },
     ]);
     const config = guestConfig({ builtin: 'builtin:pass-through', formats: given });
-    const executor = new ThreadedExecutor({ config, module: undefined }, poolLimits(config, 1), systemClock, () => {});
+    const executor = new ThreadedExecutor(
+      { config, module: undefined },
+      poolLimits({ config, module: undefined }, 1),
+      systemClock,
+      () => {},
+    );
     await assert.rejects(executor.start(), { code });
     await executor.close();
   }

@@ -6,7 +6,7 @@ import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, WorkResult } from '../pipeline/ports.ts';
 import type { GuestSource } from './batch-runner.ts';
 import type { LatencyTotals } from './guest-stats.ts';
-import type { GuestMetricChanges } from './host-functions/guest-metrics.ts';
+import type { GuestCounts } from './guest-stats.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { ControlBlock, PHASE_INITIALISING, PHASE_WAITING } from './thread/control-block.ts';
 import type { ThreadData, ThreadInput } from './thread/input.ts';
@@ -29,7 +29,7 @@ export interface SlotEvents {
   /** Schemas the thread needs: to be answered with `supply`. */
   wishes(slot: GuestSlot, wishes: readonly SchemaWish[]): void;
   log(log: GuestLog): void;
-  metrics(changes: GuestMetricChanges): void;
+  counts(counts: GuestCounts): void;
   /** The guest cannot go on, in this thread or in any. */
   failed(slot: GuestSlot, error: StreamlineError): void;
   /** The thread ended by itself, with work outstanding or not. */
@@ -226,7 +226,7 @@ export class GuestSlot {
       case 'done': {
         const head = this.#outstanding.shift();
         assert(head?.id === output.id, 'a guest thread answered out of order');
-        if (output.metrics !== undefined) this.#events.metrics(output.metrics);
+        if (output.counts !== undefined) this.#events.counts(output.counts);
         this.#events.done(this, head.work, output.result);
         break;
       }

@@ -16,9 +16,10 @@ export function guestSourceOf(
   limits: SidecarLimits,
   formats: GuestConfig['formats'],
 ): GuestSource {
-  const stages = config.stages.map(({ wasmModule, configJson }, i) => ({
+  const stages = config.stages.map(({ wasmModule, configJson, timeoutMs }, i) => ({
     builtin: isBuiltin(wasmModule) ? wasmModule : undefined,
     configJson,
+    timeoutMs,
     module: modules[i],
   }));
   const [first, ...following] = stages;
@@ -28,7 +29,7 @@ export function guestSourceOf(
     builtin: first?.builtin,
     payload: config.payload,
     configJson: first?.configJson ?? '{}',
-    timeoutMs: config.timeoutMs,
+    timeoutMs: first?.timeoutMs ?? config.timeoutMs,
     tombstones: config.input.tombstones,
     partition: config.output.partition,
     formats,

@@ -5,7 +5,7 @@ import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
 import { BatchRunner, loadFormats, needsSchemas, type GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
-import { LatencyTotals, type GuestStats } from './guest-stats.ts';
+import { addTallies, LatencyTotals, type GuestStats, type StageTally } from './guest-stats.ts';
 import { GuestMetricTotals } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { ControlBlock } from './thread/control-block.ts';
@@ -26,6 +26,7 @@ export class InThreadExecutor implements Executor {
   readonly #latencies = new LatencyTotals();
   readonly #latenciesSeen = new Uint32Array(this.#control.latencies.length);
   readonly #guestMetrics = new GuestMetricTotals();
+  #stages: readonly StageTally[] = [];
   #runner: BatchRunner | undefined;
   #failure: StreamlineError | undefined;
   #batches = 0;
@@ -74,6 +75,7 @@ export class InThreadExecutor implements Executor {
       fuelUsed: this.#control.fuelUsed,
       logLinesDropped: this.#logLinesDropped,
       guestMetrics: this.#guestMetrics,
+      stages: this.#stages,
       instances: { starting: 0, idle: this.#runner === undefined ? 0 : 1, busy: 0 },
       instanceRestarts: this.#control.restarts,
       threadRestarts: 0,
@@ -94,7 +96,9 @@ export class InThreadExecutor implements Executor {
       }
       const stale = runner.staleWishes();
       if (stale.length > 0) void fetchSchemas(this.#schemas, stale).then((answers) => runner.supply(answers));
-      this.#guestMetrics.absorb(runner.metrics.take());
+      const { metrics, stages = [] } = runner.takeCounts() ?? {};
+      this.#guestMetrics.absorb(metrics);
+      this.#stages = addTallies(this.#stages, stages);
       return step;
     } catch (thrown) {
       if (thrown instanceof StreamlineError) this.#failure = thrown;

@@ -13,7 +13,7 @@ function open(
   changes: Partial<PoolLimits> = {},
   clock: Clock = systemClock,
 ): ThreadedExecutor {
-  const limits = { ...poolLimits(source.config, 1), ...changes };
+  const limits = { ...poolLimits(source, 1), ...changes };
   const executor = new ThreadedExecutor(source, limits, clock, () => undefined);
   // A test that fails must not leave a spinning thread behind.
   t.after(() => executor.close());
@@ -21,7 +21,7 @@ function open(
 }
 
 executorContract('threads', (source, onLog) => {
-  return new ThreadedExecutor(source, poolLimits(source.config, 1), systemClock, ({ lines }) => onLog(lines));
+  return new ThreadedExecutor(source, poolLimits(source, 1), systemClock, ({ lines }) => onLog(lines));
 });
 
 /** Time that passes when told to. */
@@ -70,13 +70,7 @@ void suite('threaded executor', () => {
     const source = fixtureSource();
     const buffers = new BufferPool(64 * 1024);
     for (let version = 1; version <= 3; version += 1) {
-      const executor = new ThreadedExecutor(
-        source,
-        poolLimits(source.config, 1),
-        systemClock,
-        () => undefined,
-        buffers,
-      );
+      const executor = new ThreadedExecutor(source, poolLimits(source, 1), systemClock, () => undefined, buffers);
       t.after(() => executor.close());
       await executor.start();
       const result = await executor.execute(batchOf(['{"id":1}']));

@@ -5,9 +5,8 @@ import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
 import type { GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
-import type { GuestConfig } from './guest-config.ts';
 import { GuestSlot, type SlotEvents, type Work } from './guest-slot.ts';
-import { LatencyTotals, type GuestStats } from './guest-stats.ts';
+import { addTallies, LatencyTotals, type GuestStats, type StageTally } from './guest-stats.ts';
 import { GuestMetricTotals } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { LostThreads } from './lost-threads.ts';
@@ -26,12 +25,13 @@ export interface PoolLimits {
 }
 
 /** Lax on purpose: fuel is the deadline (DESIGN.md), and a machine under load is no reason to condemn a record. */
-export function poolLimits(config: GuestConfig, instances: number): PoolLimits {
+export function poolLimits({ config, following = [] }: GuestSource, instances: number): PoolLimits {
+  const timeoutMs = following.reduce((sum, stage) => sum + stage.timeoutMs, config.timeoutMs);
   return {
     instances,
     idleInstanceMs: 30_000,
-    wallClockMs: Math.max(20 * config.timeoutMs, 2000),
-    initWallClockMs: Math.max(20 * config.limits.initTimeoutMs, 10_000),
+    wallClockMs: Math.max(20 * timeoutMs, 2000),
+    initWallClockMs: Math.max(20 * config.limits.initTimeoutMs, 10_000) * (following.length + 1),
     stuckThreadsMax: 3,
   };
 }
@@ -67,6 +67,7 @@ export class ThreadedExecutor implements Executor {
   #cancelReclaim: (() => void) | undefined;
   readonly #latencies = new LatencyTotals();
   readonly #guestMetrics = new GuestMetricTotals();
+  #stages: readonly StageTally[] = [];
   #logLinesDropped = 0;
   #threadRestarts = 0;
   #instanceRestarts = 0;
@@ -98,7 +99,10 @@ export class ThreadedExecutor implements Executor {
       done: (slot, work, result) => this.#done(slot, work, result),
       wishes: (slot, wishes) => void this.#fetch(slot, wishes),
       log: (log) => this.#log(log),
-      metrics: (changes) => this.#guestMetrics.absorb(changes),
+      counts: ({ metrics, stages = [] }) => {
+        this.#guestMetrics.absorb(metrics);
+        this.#stages = addTallies(this.#stages, stages);
+      },
       failed: (_slot, error) => this.#fail(error),
       died: (slot, reason) => this.#died(slot, reason),
       exited: (slot) => this.#exited(slot),
@@ -160,6 +164,7 @@ export class ThreadedExecutor implements Executor {
       fuelUsed,
       logLinesDropped: this.#logLinesDropped,
       guestMetrics: this.#guestMetrics,
+      stages: this.#stages,
       instances: { starting, busy, idle: this.#slots.length - starting - busy },
       instanceRestarts,
       threadRestarts: this.#threadRestarts,

@@ -104,7 +104,7 @@ export class LabTransform {
 
   /** Of one record: each stage has as much. */
   get fuelBudget(): number {
-    return this.config.timeoutMs * FUEL_PER_MS * this.config.stages.length;
+    return this.config.stages.reduce((sum, { timeoutMs }) => sum + timeoutMs * FUEL_PER_MS, 0);
   }
 
   /**
@@ -120,7 +120,7 @@ export class LabTransform {
     };
     const executor = new ThreadedExecutor(
       this.#source,
-      poolLimits(this.#source.config, 1),
+      poolLimits(this.#source, 1),
       systemClock,
       (log) => void lines.push(...log.lines),
       undefined,
@@ -156,8 +156,8 @@ async function preparedModules(
   const catalog = new ModuleCatalog({ modulesDir: folder, warn: () => {}, moduleBytesMax: limits.moduleBytes });
   try {
     const prepared: (PreparedModule | undefined)[] = [];
-    for (const { wasmModule: modulePath } of config.stages) {
-      const request = { modulePath, maxMemoryMb: config.maxMemoryMb, initTimeoutMs: limits.initTimeoutMs };
+    for (const { wasmModule: modulePath, maxMemoryMb } of config.stages) {
+      const request = { modulePath, maxMemoryMb, initTimeoutMs: limits.initTimeoutMs };
       prepared.push(isBuiltin(modulePath) ? undefined : await catalog.prepare(request));
     }
     return prepared;

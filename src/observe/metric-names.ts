@@ -58,6 +58,14 @@ export const METRICS = {
   logLinesDropped: transform('log_lines_dropped_total', 'counter', 'Guest log lines beyond the limit.'),
   guestCounters: transform('guest_counter_total', 'counter', 'What guests count themselves, by its name.', 'name'),
   guestGauges: transform('guest_gauge', 'gauge', 'What guests set themselves, by its name.', 'name'),
+  stageRecords: transform(
+    'stage_records_total',
+    'counter',
+    'Records a stage of a chain was shown, by what it made of them.',
+    'stage',
+    'outcome',
+  ),
+  stageFuel: transform('stage_fuel_units_total', 'counter', 'Fuel used by a stage of a chain.', 'stage'),
   lastCommit: transform(
     'last_commit_timestamp_seconds',
     'gauge',

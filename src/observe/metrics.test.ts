@@ -21,6 +21,10 @@ function reading(): TransformReading {
       instanceRestarts: 5,
       logLinesDropped: 0,
       guestMetrics: { counters: new Map([['hits', 12]]), gauges: new Map([['cache_entries', 3.5]]) },
+      stages: [
+        { records: 10, filtered: 3, failed: 1, fuelUsed: 500 },
+        { records: 6, filtered: 0, failed: 0, fuelUsed: 60 },
+      ],
     },
     lag: [{ partition: 3, lag: 42 }],
     instances: { busy: 1, idle: 0 },
@@ -58,6 +62,15 @@ test("a guest's own metrics carry their names as a label", async () => {
   const text = await scrape([reading()]);
   assert.match(text, /streamline_transform_guest_counter_total\{transform="mask-pii",name="hits"\} 12\n/);
   assert.match(text, /streamline_transform_guest_gauge\{transform="mask-pii",name="cache_entries"\} 3.5\n/);
+});
+
+test('a chain tells what each stage made of its records', async () => {
+  const text = await scrape([reading()]);
+  const line = (stage: number, outcome: string, count: number): string =>
+    `streamline_transform_stage_records_total{transform="mask-pii",stage="${stage}",outcome="${outcome}"} ${count}\n`;
+  for (const expected of [line(1, 'passed', 6), line(1, 'filtered', 3), line(1, 'failed', 1), line(2, 'passed', 6)])
+    assert.ok(text.includes(expected), expected);
+  assert.match(text, /streamline_transform_stage_fuel_units_total\{transform="mask-pii",stage="2"\} 60\n/);
 });
 
 test('the latency histogram is cumulative and complete', async () => {

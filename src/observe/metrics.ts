@@ -17,6 +17,13 @@ export interface TransformReading {
       readonly counters: ReadonlyMap<string, number>;
       readonly gauges: ReadonlyMap<string, number>;
     };
+    /** Of a chain. */
+    readonly stages: readonly {
+      readonly records: number;
+      readonly filtered: number;
+      readonly failed: number;
+      readonly fuelUsed: number;
+    }[];
   };
   readonly lag: readonly { readonly partition: number; readonly lag: number }[];
   readonly instances: { readonly busy: number; readonly idle: number };
@@ -125,6 +132,17 @@ function addRuntimeMetrics(each: Each): void {
   });
   each(METRICS.guestGauges, ({ totals }, set) => {
     totals.guestMetrics.gauges.forEach((value, name) => set({ name }, value));
+  });
+  each(METRICS.stageRecords, ({ totals }, set) => {
+    for (const [i, { records, filtered, failed }] of totals.stages.entries()) {
+      const stage = String(i + 1);
+      set({ stage, outcome: 'passed' }, records - filtered - failed);
+      set({ stage, outcome: 'filtered' }, filtered);
+      set({ stage, outcome: 'failed' }, failed);
+    }
+  });
+  each(METRICS.stageFuel, ({ totals }, set) => {
+    for (const [i, { fuelUsed }] of totals.stages.entries()) set({ stage: String(i + 1) }, fuelUsed);
   });
   each(METRICS.versionRefused, ({ candidate }, set) => set({}, candidate?.stage === 'REFUSED' ? 1 : 0));
   each(METRICS.waiting, ({ waiting }, set) => set({ for: 'schema_registry' }, waiting === undefined ? 0 : 1));

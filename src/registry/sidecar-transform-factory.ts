@@ -97,7 +97,7 @@ export class SidecarTransformFactory implements TransformFactory {
     await this.#schemas.check(config);
     const modules: (PreparedModule | undefined)[] = [];
     for (const [stage, { wasmModule }] of config.stages.entries()) {
-      modules.push(isBuiltin(wasmModule) ? undefined : await this.#prepare(config, stage, wasmModule));
+      modules.push(isBuiltin(wasmModule) ? undefined : await this.#prepare(config, stage));
     }
     const routes = (module: PreparedModule | undefined): boolean => module?.facts.exports.route ?? false;
     const early = modules.slice(0, -1).findIndex(routes);
@@ -107,10 +107,11 @@ export class SidecarTransformFactory implements TransformFactory {
     return modules;
   }
 
-  async #prepare(config: TransformationConfig, stage: number, modulePath: string): Promise<PreparedModule> {
+  async #prepare(config: TransformationConfig, stage: number): Promise<PreparedModule> {
     const { initTimeoutMs } = this.#config.limits;
+    const { wasmModule: modulePath, maxMemoryMb } = config.stages[stage] ?? config.stages[0];
     try {
-      return await this.#catalog.prepare({ modulePath, maxMemoryMb: config.maxMemoryMb, initTimeoutMs });
+      return await this.#catalog.prepare({ modulePath, maxMemoryMb, initTimeoutMs });
     } catch (thrown) {
       throw this.#placed(config, stage, thrown);
     }
@@ -143,7 +144,7 @@ export class SidecarTransformFactory implements TransformFactory {
     const schemas = await this.#schemas.prepare(config, files.schemas, log);
     const source = guestSourceOf(config, [module, ...following], limits, schemas?.formats);
     const pool = {
-      ...poolLimits(source.config, config.instances),
+      ...poolLimits(source, config.instances),
       idleInstanceMs: limits.idleInstanceMs,
       stuckThreadsMax: limits.stuckThreads,
     };
@@ -172,6 +173,7 @@ export class SidecarTransformFactory implements TransformFactory {
           stuckThreads,
           logLinesDropped,
           guestMetrics: stats.guestMetrics,
+          stages: stats.stages,
           waiting: schemas?.supply?.waiting,
         };
       },

@@ -1,4 +1,5 @@
 import type { SchemaWaiting } from '../codec/registry/schema-supply.ts';
+import type { StageTally } from '../guest/guest-stats.ts';
 import type { Executor, RecordSink, RecordSource, TopicDirectory } from '../pipeline/ports.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { FileDigests, VersionFiles } from './version-change.ts';
@@ -14,6 +15,8 @@ export interface GuestReport {
   readonly logLinesDropped: number;
   /** What the guests themselves have counted and set, by name. */
   readonly guestMetrics: GuestMetricValues;
+  /** Of a chain, each of its stages in order; none of a single guest. */
+  readonly stages: readonly StageTally[];
   /** The schema registry cannot be asked, and records wait for it. */
   readonly waiting?: SchemaWaiting | undefined;
 }

@@ -108,8 +108,8 @@ export class TransformRun {
 
   /** What went before, and what this run has done so far. */
   totals(past: TransformTotals): TransformTotals {
-    const { latencies, fuelUsed, instanceRestarts, logLinesDropped, guestMetrics } = this.#gone;
-    const gone = { latencies, fuelUsed, instanceRestarts, logLinesDropped, guestMetrics };
+    const { latencies, fuelUsed, instanceRestarts, logLinesDropped, guestMetrics, stages } = this.#gone;
+    const gone = { latencies, fuelUsed, instanceRestarts, logLinesDropped, guestMetrics, stages };
     const sum = addTotals(past, this.pipeline.stats, gone);
     return this.#reports().reduce((totals, report) => addTotals(totals, undefined, report), sum);
   }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../base/error-code.ts';
+import { addTallies, type StageTally } from '../guest/guest-stats.ts';
 import { GuestMetricTotals } from '../guest/host-functions/guest-metrics.ts';
 import { emptyStats, LATENCY_BUCKETS, type TransformationStats } from '../pipeline/transformation-stats.ts';
 import type { GuestMetricValues, GuestReport } from './transform-factory.ts';
@@ -11,6 +12,7 @@ export interface TransformTotals {
   instanceRestarts: number;
   logLinesDropped: number;
   readonly guestMetrics: GuestMetricValues;
+  readonly stages: readonly StageTally[];
 }
 
 export function emptyTotals(): TransformTotals {
@@ -21,6 +23,7 @@ export function emptyTotals(): TransformTotals {
     instanceRestarts: 0,
     logLinesDropped: 0,
     guestMetrics: { counters: new Map(), gauges: new Map() },
+    stages: [],
   };
 }
 
@@ -29,7 +32,8 @@ export function addTotals(
   base: TransformTotals,
   stats: TransformationStats | undefined,
   report:
-    Pick<GuestReport, 'latencies' | 'fuelUsed' | 'instanceRestarts' | 'logLinesDropped' | 'guestMetrics'> | undefined,
+    | Pick<GuestReport, 'latencies' | 'fuelUsed' | 'instanceRestarts' | 'logLinesDropped' | 'guestMetrics' | 'stages'>
+    | undefined,
 ): TransformTotals {
   return {
     stats: stats === undefined ? base.stats : addStats(base.stats, stats),
@@ -38,6 +42,7 @@ export function addTotals(
     instanceRestarts: base.instanceRestarts + (report?.instanceRestarts ?? 0),
     logLinesDropped: base.logLinesDropped + (report?.logLinesDropped ?? 0),
     guestMetrics: addGuestMetrics(base.guestMetrics, report?.guestMetrics),
+    stages: report === undefined ? base.stages : addTallies(base.stages, report.stages),
   };
 }
 

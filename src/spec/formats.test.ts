@@ -145,7 +145,12 @@ test('config.schema_registry_subject alone means Avro under that subject; the gu
   const config = configOf('config: {a: 1, schema_registry_subject: s-value}');
   assert.deepEqual(config.output, expected);
   assert.deepEqual(config.stages, [
-    { wasmModule: 'm.wasm', configJson: '{"a":1,"schema_registry_subject":"s-value"}' },
+    {
+      wasmModule: 'm.wasm',
+      configJson: '{"a":1,"schema_registry_subject":"s-value"}',
+      maxMemoryMb: 64,
+      timeoutMs: 10,
+    },
   ]);
   assert.deepEqual(configOf('  config: {schema_registry_subject: s-value}', CHAIN).output, expected);
   for (const output of ['{format: avro}', '{subject: s-value}', '{format: avro, subject: s-value}']) {

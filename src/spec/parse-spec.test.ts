@@ -52,7 +52,7 @@ test('a spec of the required fields gets the defaults of the design', () => {
     description: '',
     inputTopic: 'in',
     outputTopic: 'out',
-    stages: [{ wasmModule: 'm.wasm', configJson: '{}' }],
+    stages: [{ wasmModule: 'm.wasm', configJson: '{}', maxMemoryMb: 64, timeoutMs: 10 }],
     instances: 1,
     maxMemoryMb: 64,
     timeoutMs: 10,
@@ -102,7 +102,9 @@ errors:
 rollout: { canary: 1000000 }
 `);
   assert.equal(config.outputTopic, undefined);
-  assert.deepEqual(config.stages, [{ wasmModule: 'transforms/mask.wasm', configJson: '{"z":1,"a":["x"]}' }]);
+  assert.deepEqual(config.stages, [
+    { wasmModule: 'transforms/mask.wasm', configJson: '{"z":1,"a":["x"]}', maxMemoryMb: 4096, timeoutMs: 60_000 },
+  ]);
   assert.deepEqual(config.input, {
     ...INPUT_BYTES,
     start: { at: 'relative', records: 5 },
@@ -373,12 +375,14 @@ test('messages show what is written in one line and not at length', () => {
 test('a chain has as many stages as are written, each with its config; what is wrong with one is said of it', () => {
   const stage = (module: string, config = ''): string => `\n- { wasm_module: ${module}${config} }`;
   const chain = configOf(
-    `${without('wasm_module')}transforms:${stage('a.wasm', ', config: { x: 1 }')}${stage('b.wasm')}`,
+    `${without('wasm_module')}timeout_ms: 20\ntransforms:${stage('a.wasm', ', config: { x: 1 }, max_memory_mb: 8')}${stage('b.wasm', ', timeout_ms: 5')}`,
   );
   assert.deepEqual(chain.stages, [
-    { wasmModule: 'a.wasm', configJson: '{"x":1}' },
-    { wasmModule: 'b.wasm', configJson: '{}' },
+    { wasmModule: 'a.wasm', configJson: '{"x":1}', maxMemoryMb: 8, timeoutMs: 20 },
+    { wasmModule: 'b.wasm', configJson: '{}', maxMemoryMb: 64, timeoutMs: 5 },
   ]);
+  const [limit] = errorsOf(`${without('wasm_module')}transforms:${stage('a.wasm', ', timeout_ms: 0')}`);
+  assert.equal(limit?.configPath, '/transforms/0/timeout_ms');
   assert.equal(stageNames(chain), 'a.wasm → b.wasm');
   const [error] = errorsOf(`${without('wasm_module')}transforms:${stage('a.wasm')}${stage('../b.wasm')}`);
   assert.equal(error?.configPath, '/transforms/1/wasm_module');

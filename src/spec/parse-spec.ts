@@ -68,7 +68,9 @@ function configFrom(root: YamlNode, source: string, problems: ProblemList): Tran
   return config;
 }
 
-type Stages = TransformationConfig['stages'];
+/** Module and config are read off the tree, limits are not. */
+type StageText = Pick<StageConfig, 'wasmModule' | 'configJson'>;
+type Stages = readonly [StageText, ...StageText[]];
 
 /** In a fixed order of fields: its JSON is what sha256 stands for. */
 function normalise(
@@ -83,7 +85,7 @@ function normalise(
     description: fields.description,
     inputTopic: fields.input_topic as TopicName,
     outputTopic: fields.output_topic === '' ? undefined : (fields.output_topic as TopicName),
-    stages,
+    stages: withLimits(fields, stages),
     instances: fields.instances,
     maxMemoryMb: fields.max_memory_mb,
     timeoutMs: fields.timeout_ms,
@@ -113,6 +115,15 @@ function normalise(
     },
     rollout: { canary: fields.rollout.canary },
   };
+}
+
+function withLimits(fields: SpecFields, [first, ...following]: Stages): TransformationConfig['stages'] {
+  const stage = (text: StageText, i: number): StageConfig => ({
+    ...text,
+    maxMemoryMb: fields.transforms?.[i]?.max_memory_mb ?? fields.max_memory_mb,
+    timeoutMs: fields.transforms?.[i]?.timeout_ms ?? fields.timeout_ms,
+  });
+  return [stage(first, 0), ...following.map((text, i) => stage(text, i + 1))];
 }
 
 function startOffset(root: YamlNode, problems: ProblemList): StartOffset | undefined {
@@ -163,7 +174,7 @@ function readStages(root: YamlNode, problems: ProblemList): Stages | undefined {
   return [first, ...following.filter((stage) => stage !== undefined)];
 }
 
-function readStage(root: YamlNode, at: FieldPath, problems: ProblemList): readonly [StageConfig] | undefined {
+function readStage(root: YamlNode, at: FieldPath, problems: ProblemList): readonly [StageText] | undefined {
   const wasmModule = textAt(root, [...at, 'wasm_module']);
   const path = [...at, 'config'];
   const config = nodeAt(root, path);

@@ -48,6 +48,7 @@ const KEPT: readonly FieldPath[] = [
   ...STAGE_NUMBERS.flatMap((i): FieldPath[] => [
     ['transforms', i, 'wasm_module'],
     ['transforms', i, 'config'],
+    ['transforms', i, 'max_memory_mb'],
   ]),
   ...REGISTRY_SUBJECTS,
 ];

@@ -70,6 +70,8 @@ const module = textOf(moduleFault).meta({
   description: 'A file below the modules directory, or builtin:pass-through, builtin:logging, builtin:metrics.',
   examples: ['transforms/mask_pii.wasm'],
 });
+const memoryMb = z.int().min(1).max(4096);
+const budgetMs = z.int().min(1).max(60_000);
 const topic = (description: string, example: string) =>
   textOf(topicFault, TOPIC_PATTERN).meta({ description, examples: [example] });
 
@@ -217,8 +219,8 @@ export const specSchema = z
     wasm_module: module.optional(),
     config,
     instances: z.int().min(1).max(64).default(1).describe('Guest instances at most; one is kept warm.'),
-    max_memory_mb: z.int().min(1).max(4096).default(64).describe('Linear memory of one instance, MiB.'),
-    timeout_ms: z.int().min(1).max(60_000).default(10).describe('Budget of one record.'),
+    max_memory_mb: memoryMb.default(64).describe('Linear memory of one instance, MiB.'),
+    timeout_ms: budgetMs.default(10).describe('Budget of one record.'),
     input: input.describe('How records are read.'),
     output: output.describe('How records are written.'),
     delivery: z.enum(['at_least_once', 'exactly_once']).default('at_least_once').describe('Delivery guarantee.'),
@@ -239,7 +241,19 @@ export const specSchema = z
       .prefault({})
       .describe('How a changed version takes over.'),
     transforms: z
-      .array(z.strictObject({ wasm_module: module, config }))
+      .array(
+        z.strictObject({
+          wasm_module: module,
+          config,
+          max_memory_mb: memoryMb.optional().meta({
+            description: "Of this stage, instead of the spec's max_memory_mb.",
+            examples: [128],
+          }),
+          timeout_ms: budgetMs
+            .optional()
+            .meta({ description: "Of this stage, instead of the spec's timeout_ms.", examples: [50] }),
+        }),
+      )
       .min(1)
       .max(STAGES_MAX)
       .optional()

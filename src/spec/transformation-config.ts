@@ -32,6 +32,9 @@ export interface StageConfig {
   readonly wasmModule: string;
   /** JSON text for init(); `{}` when the spec gives none. */
   readonly configJson: string;
+  /** Its own, else the spec's. */
+  readonly maxMemoryMb: number;
+  readonly timeoutMs: number;
 }
 
 /** One transform, checked and defaulted. Built only by parseSpec. Field names follow the YAML, in camel case. */

@@ -49,7 +49,7 @@ function proceed(id: number, step: () => WorkResult | SchemasNeeded): void {
       say({ kind: 'wishes', wishes: result.wishes });
       return;
     }
-    say({ kind: 'done', id, result, log: runner.log.take(), metrics: runner.metrics.take() });
+    say({ kind: 'done', id, result, log: runner.log.take(), counts: runner.takeCounts() });
   } catch (thrown) {
     say({ kind: 'failed', id, error: packError(thrown), log: runner.log.take() });
     port?.close();

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../base/error-code.ts';
 import { StreamlineError, toStreamlineError } from '../../base/error.ts';
 import type { SchemaWish } from '../../codec/schema.ts';
 import type { WorkResult } from '../../pipeline/ports.ts';
-import type { GuestMetricChanges } from '../host-functions/guest-metrics.ts';
+import type { GuestCounts } from '../guest-stats.ts';
 import type { GuestLog } from '../host-functions/log-buffer.ts';
 
 /** What a guest thread says to the main thread: one message a batch, and what schemas it needs. */
@@ -16,7 +16,7 @@ export type ThreadOutput =
       readonly result: WorkResult;
       readonly log: GuestLog;
       /** undefined: nothing was counted. */
-      readonly metrics: GuestMetricChanges | undefined;
+      readonly counts: GuestCounts | undefined;
     }
   /** Schemas it does not have, or not as they may be by now: to be answered with `schemas`. */
   | { readonly kind: 'wishes'; readonly wishes: readonly SchemaWish[] }

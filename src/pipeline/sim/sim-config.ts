@@ -13,7 +13,7 @@ export function simConfig(
     description: '',
     inputTopic: 'in' as TopicName,
     outputTopic: 'out' as TopicName,
-    stages: [{ wasmModule: 'mask.wasm', configJson: '{}' }],
+    stages: [{ wasmModule: 'mask.wasm', configJson: '{}', maxMemoryMb: 64, timeoutMs: 10 }],
     instances: 1,
     maxMemoryMb: 64,
     timeoutMs: 10,

@@ -83,6 +83,7 @@ export class FakeFactory implements TransformFactory {
       stuckThreads: 0,
       logLinesDropped: 0,
       guestMetrics: { counters: new Map(), gauges: new Map() },
+      stages: [],
     };
     return { executor, files, report: () => ({ ...report, waiting: this.waiting.get(config.name) }) };
   }
