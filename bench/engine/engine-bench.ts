@@ -1,6 +1,7 @@
 import { applyCompilationMode } from '../../src/catalog/compilation-mode.ts';
 import type { BenchOptions } from '../main.ts';
 import { say, type Row } from '../rows.ts';
+import { chainFigures } from './chain-figures.ts';
 import { formatFigures } from './format-figures.ts';
 import { guestFigures, meteringOverhead, type Timing } from './guest-figures.ts';
 import { neighbourRatio, spinStopped, twoThreadsRatio } from './thread-figures.ts';
@@ -17,6 +18,7 @@ export async function engineBench(options: BenchOptions): Promise<Row[]> {
   const timing: Timing = { ...base, rounds: options.rounds ?? base.rounds };
   const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
     guests: () => guestFigures(timing),
+    chains: () => chainFigures(timing),
     formats: () => formatFigures(timing),
     metering: () => meteringOverhead(timing),
     spin: () => spinStopped(options.quick ? SPINS_QUICK : SPINS),
