@@ -116,7 +116,7 @@ const refusals: Readonly<Record<string, readonly ErrorCode[]>> = {
   empty: ['module.invalid'],
   not_wasm: ['module.invalid'],
   truncated: ['module.invalid'],
-  component: ['module.is_component'],
+  component: ['module.missing_export'],
   memory_shared: ['module.unsupported_feature'],
   memory_64: ['module.unsupported_feature'],
   memory_two: ['module.unsupported_feature'],

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../base/error-code.ts';
 import { StreamlineError } from '../base/error.ts';
+import type { PreparedComponent } from './component-plan.ts';
 import type { ModuleFacts } from './prepared-module.ts';
 
 /** Main → catalog thread. The bytes are transferred. */
@@ -22,6 +23,7 @@ export interface PreparedReply {
   readonly kind: 'prepared';
   readonly facts: ModuleFacts;
   readonly module: WebAssembly.Module;
+  readonly component?: PreparedComponent | undefined;
   readonly cached: boolean;
   /** Why the cache was not used, when it could not be. */
   readonly cacheTrouble: string | undefined;

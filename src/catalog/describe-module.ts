@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { StreamlineError } from '../base/error.ts';
-import { exportedFunction, inspectModule, PAGES_PER_MB, type InspectionLimits } from './inspect-module.ts';
+import { findComponentImport } from './component-imports.ts';
+import { linkComponent } from './component-linker.ts';
+import { inspectModule } from './inspect-module.ts';
 import { findKnownImport, signatureText } from './known-imports.ts';
+import {
+  exportedFunction,
+  isComponent,
+  PAGES_PER_MB,
+  type Inspection,
+  type InspectionLimits,
+} from './module-checks.ts';
 import type { ModuleFacts } from './prepared-module.ts';
 import { decodeModule, type WasmModule } from './wasm-module.ts';
 
@@ -9,6 +18,7 @@ const LISTED_MAX = 64;
 
 export interface ModuleDescription {
   readonly valid: boolean;
+  readonly abi: ModuleFacts['abi'];
   readonly sha256: string;
   readonly sizeBytes: number;
   /** Absent when the module is refused. */
@@ -24,23 +34,56 @@ export interface ModuleDescription {
 /** What a module is, what it can do, and every reason it is refused. Pure: nothing of it runs. */
 export function describeModule(bytes: Uint8Array, limits: InspectionLimits = {}): ModuleDescription {
   const inspection = inspectModule(bytes, limits);
-  const module = decodeLeniently(bytes, inspection.errors);
   const description = {
     valid: inspection.errors === undefined,
     sha256: inspection.facts?.sha256 ?? createHash('sha256').update(bytes).digest('hex'),
     sizeBytes: bytes.length,
     ...(inspection.facts === undefined ? {} : { type: inspection.facts.type }),
-    exports: module === undefined ? [] : exportsOf(module),
-    imports: module === undefined ? [] : importsOf(module),
-    ...memoryOf(module),
+    ...(isComponent(bytes) ? componentOf(bytes, inspection) : coreOf(bytes, inspection)),
     errors: inspection.errors ?? [],
   };
   return { ...description, lines: linesOf(description) };
 }
 
+type Contents = Pick<ModuleDescription, 'abi' | 'exports' | 'imports' | 'memory'>;
+
+function coreOf(bytes: Uint8Array, { errors }: Inspection): Contents {
+  const module = decodeLeniently(bytes, errors);
+  return {
+    abi: 'core',
+    exports: module === undefined ? [] : exportsOf(module),
+    imports: module === undefined ? [] : importsOf(module),
+    ...memoryOf(module),
+  };
+}
+
+function componentOf(bytes: Uint8Array, { errors }: Inspection): Contents {
+  const empty = { abi: 'component', exports: [], imports: [] } as const;
+  if (errors?.some(({ code }) => code === 'module.too_large') === true) return empty;
+  try {
+    const { exports, steps, modules } = linkComponent(bytes);
+    const imports = new Map<string, string>();
+    for (const { item } of steps.flatMap((step) => step.imports)) {
+      if (!('host' in item) || item.host.module === 'canon') continue;
+      const { module, name } = item.host;
+      const found = findComponentImport(module, name);
+      const grants = found === undefined ? 'refused' : found.kind === 'known' ? found.import.grants : 'nothing';
+      imports.set(`${module}.${name}`, grants);
+    }
+    return {
+      abi: 'component',
+      exports: [...exports].slice(0, LISTED_MAX).map(([name, { sort }]) => ({ name, signature: sort })),
+      imports: [...imports].slice(0, LISTED_MAX).map(([name, grants]) => ({ name, grants })),
+      ...memoryOf(modules.find(({ memories }) => memories.length > 0)),
+    };
+  } catch {
+    return empty; // the reason is among the errors
+  }
+}
+
 /** A refused module may still be readable enough to show. */
 function decodeLeniently(bytes: Uint8Array, errors: readonly StreamlineError[] | undefined): WasmModule | undefined {
-  const unreadable = ['module.too_large', 'module.invalid', 'module.is_component'];
+  const unreadable = ['module.too_large', 'module.invalid'];
   if (errors?.some((error) => unreadable.includes(error.code)) === true) return undefined;
   try {
     return decodeModule(bytes);
@@ -71,7 +114,11 @@ function memoryOf(module: WasmModule | undefined): Pick<ModuleDescription, 'memo
 const printable = (text: string): string => JSON.stringify(text).slice(1, -1).slice(0, 120);
 
 function linesOf(description: Omit<ModuleDescription, 'lines'>): string[] {
-  const lines = [`sha256   ${description.sha256}`, `size     ${description.sizeBytes} bytes`];
+  const lines = [
+    `sha256   ${description.sha256}`,
+    `size     ${description.sizeBytes} bytes`,
+    `abi      ${description.abi}`,
+  ];
   if (description.type !== undefined) lines.push(`type     ${description.type}`);
   if (description.memory !== undefined) {
     const { minPages, maxPages } = description.memory;

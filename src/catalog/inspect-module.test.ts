@@ -57,7 +57,7 @@ test('what is not a module at all', () => {
   assert.deepEqual(codes(new Uint8Array(0)), ['module.invalid']);
   assert.deepEqual(codes(new TextEncoder().encode('(module)')), ['module.invalid']);
   const component = Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0);
-  assert.deepEqual(codes(component), ['module.is_component']);
+  assert.deepEqual(codes(component), ['module.missing_export']);
   assert.deepEqual(inspectModule(buildModule(good), { moduleBytesMax: 10 }).errors?.[0].code, 'module.too_large');
   const broken = buildModule({ functions: [{ ...transform, code: [0x43, 0, 0, 0, 0] }] });
   const [error] = inspectModule(broken).errors ?? [];

@@ -4,7 +4,7 @@ import { seededRng, type Rng } from '../base/rng.ts';
 import { meterModule, TABLE_ELEMENTS_MAX } from './meter-module.ts';
 import { FUEL_LEFT, FUEL_SET } from './prepared-module.ts';
 import { buildModule, leb, type BuiltFunction, type BuiltModule } from './wasm-builder.ts';
-import { decodeModule } from './wasm-module.ts';
+import { decodeModule, SECTION } from './wasm-module.ts';
 import { WasmWriter } from './wasm-writer.ts';
 
 type Numeric = (...args: number[]) => number;
@@ -345,4 +345,24 @@ test('metered programs compute what unmetered ones do, and a short budget only e
     }
   }
   assert.ok(looped > 50, `the generator must write loops that run: ${looped}`);
+});
+
+test('inside a component: with memory and globals of another module, the fuel is still its own, and growth is charged', () => {
+  const imports = new WasmWriter().u8(2).name('e').name('memory').u8(2, 0, 1).name('e').name('global').u8(3, 0x7e, 0);
+  // memory.grow(argument) + global 0
+  const code = [0x20, 0, 0x40, 0, 0x23, 0, 0xa7, 0x6a];
+  const sections = new Map([[SECTION.import as number, imports.bytes()]]);
+  const bytes = buildModule({ ...runFunction(code), memory: undefined, sections });
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 3 });
+  const global = new WebAssembly.Global({ value: 'i64' }, 1000n);
+  const guest = instantiate(meter(bytes), { e: { memory, global } });
+  guest.setFuel(10_000_000);
+  assert.equal(guest.run(2), 1001);
+  assert.equal(memory.buffer.byteLength, 3 * 65536);
+  const used = 10_000_000 - guest.fuelLeft();
+  assert.ok(used > 1000, `${used} units`);
+  assert.equal(guest.run(1), 999, 'refused');
+  guest.setFuel(10);
+  assert.throws(() => guest.run(0), WebAssembly.RuntimeError);
+  assert.equal(global.value, 1000n);
 });

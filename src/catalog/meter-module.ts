@@ -106,7 +106,8 @@ function meterCode(module: WasmModule, indices: MeterIndices, additions: Additio
   const scanner = new FunctionScanner(module);
   const meter = new FunctionMeter(indices);
   const out = new WasmWriter(1 << 16);
-  const helpers = helperBodies(indices, module.memories.length > 0);
+  const hasMemory = module.memories.length > 0 || module.imports.some(({ kind }) => kind === 'memory');
+  const helpers = helperBodies(indices, hasMemory);
   out.u32(module.bodies.length + helpers.length);
   module.bodies.forEach((body, i) => {
     const type = module.types[module.functionTypes[module.importedFunctions + i] ?? -1];

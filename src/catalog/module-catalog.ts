@@ -135,7 +135,7 @@ export class ModuleCatalog {
       this.#warnedOfCache = true;
       this.#options.warn(`metered modules are not cached in ${this.#options.cacheDir}: ${reply.cacheTrouble}`);
     }
-    return { facts: reply.facts, module: reply.module, maxMemoryMb };
+    return { facts: reply.facts, module: reply.module, component: reply.component, maxMemoryMb };
   }
 }
 

@@ -1,7 +1,11 @@
 import { StreamlineError } from '../base/error.ts';
 import { ArtefactCache, artefactKey } from './artefact-cache.ts';
-import { inspectModule, PAGES_PER_MB } from './inspect-module.ts';
-import { meterModule, type MeterOptions } from './meter-module.ts';
+import { compileMetered, reasonOf } from './compile-metered.ts';
+import type { PreparedComponent } from './component-plan.ts';
+import { inspectModule } from './inspect-module.ts';
+import { isComponent, PAGES_PER_MB } from './module-checks.ts';
+import { meterModule } from './meter-module.ts';
+import { prepareComponent } from './prepare-component.ts';
 import type { ModuleFacts } from './prepared-module.ts';
 
 export interface ArtefactRequest {
@@ -15,6 +19,7 @@ export type Artefact =
   | {
       readonly facts: ModuleFacts;
       readonly module: WebAssembly.Module;
+      readonly component?: PreparedComponent | undefined;
       readonly cached: boolean;
       readonly cacheTrouble: string | undefined;
     }
@@ -22,12 +27,13 @@ export type Artefact =
 
 /** Inspect, meter (or take from the cache) and compile. Blocks for as long as that takes: never call it in the main thread. */
 export function prepareArtefact(request: ArtefactRequest): Artefact {
+  const { cache, trouble } = openCache(request.cacheDir);
+  if (isComponent(request.bytes)) return prepareComponent(request, cache, trouble);
   const inspection = inspectModule(request.bytes, { maxMemoryMb: request.maxMemoryMb });
   if (inspection.errors !== undefined) return { errors: inspection.errors };
   const { facts } = inspection;
   const options = { maxMemoryPages: request.maxMemoryMb * PAGES_PER_MB, initialFuel: request.initialFuel };
   const key = artefactKey(facts.sha256, options);
-  const { cache, trouble } = openCache(request.cacheDir);
 
   const hit = cache?.read(key);
   if (hit !== undefined) {
@@ -38,7 +44,7 @@ export function prepareArtefact(request: ArtefactRequest): Artefact {
     }
   }
   const metered = meterModule(request.bytes, options);
-  const module = compile(metered, options);
+  const module = compileMetered(metered, options.maxMemoryPages);
   if (module instanceof StreamlineError) return { errors: [module] };
   try {
     cache?.write(key, metered);
@@ -55,18 +61,4 @@ function openCache(dir: string | undefined): { cache?: ArtefactCache; trouble?: 
   } catch (error) {
     return { trouble: reasonOf(error) };
   }
-}
-
-function compile(metered: Uint8Array, options: MeterOptions): WebAssembly.Module | StreamlineError {
-  try {
-    return new WebAssembly.Module(metered);
-  } catch (error) {
-    // The original was valid: charges pushed a function, or the count of something, over a limit of the engine.
-    const text = `the module does not compile with fuel metering and ${options.maxMemoryPages} pages of memory: ${reasonOf(error)}`;
-    return new StreamlineError('module.too_large', text, { suggestion: 'split the largest functions' });
-  }
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).slice(0, 300);
 }

@@ -1,3 +1,4 @@
+import type { PreparedComponent } from './component-plan.ts';
 import type { TransformationType } from '../spec/transformation-config.ts';
 
 /** Bump whenever what the meter writes changes: cached artefacts of another version are rebuilt, never run. */
@@ -26,6 +27,8 @@ export interface ModuleExports {
 
 /** What a module is and can do, without running it. */
 export interface ModuleFacts {
+  /** A core module, or a component (wit/). */
+  readonly abi: 'core' | 'component';
   /** sha256 of the file as read, hex. */
   readonly sha256: string;
   readonly sizeBytes: number;
@@ -40,7 +43,9 @@ export interface ModuleFacts {
 /** A module checked, capped, metered and compiled: ready to be instantiated in any guest thread. */
 export interface PreparedModule {
   readonly facts: ModuleFacts;
-  /** Structured-cloneable: posted to guest threads, which share the compiled code. */
+  /** Structured-cloneable: posted to guest threads, which share the compiled code. Of a component: the module that has its exports. */
   readonly module: WebAssembly.Module;
+  /** Of a component: all of its modules, and how they are put together. */
+  readonly component?: PreparedComponent | undefined;
   readonly maxMemoryMb: number;
 }

@@ -77,6 +77,8 @@ export interface ModuleImport {
   readonly kind: ExternalKind;
   /** Of a function. */
   readonly typeIndex: number;
+  /** Of a memory or table. */
+  readonly limits: Limits | undefined;
 }
 
 export interface ModuleExport {
@@ -111,6 +113,7 @@ export interface WasmModule {
   readonly functionTypes: readonly number[];
   readonly tables: readonly Table[];
   readonly memories: readonly Limits[];
+  /** Imported ones too. */
   readonly globals: number;
   readonly exports: readonly ModuleExport[];
   readonly bodies: readonly ByteRange[];
@@ -196,15 +199,16 @@ function readImport(reader: WasmReader): ModuleImport {
   const name = reader.name();
   const kind = KINDS[reader.u8()];
   let typeIndex = -1;
+  let limits: Limits | undefined;
   if (kind === 'function') typeIndex = reader.u32();
-  else if (kind === 'table') readTable(reader);
-  else if (kind === 'memory') readLimits(reader);
+  else if (kind === 'table') ({ limits } = readTable(reader));
+  else if (kind === 'memory') limits = readLimits(reader);
   else if (kind === 'global') {
     readValueType(reader);
     reader.u8();
   } else if (kind === 'tag') readTag(reader);
   else throw new WasmFormatError(`unknown kind of import ${module}.${name}`);
-  return { module, name, kind, typeIndex };
+  return { module, name, kind, typeIndex, limits };
 }
 
 function readExport(reader: WasmReader): ModuleExport {
@@ -283,7 +287,9 @@ export function decodeModule(bytes: Uint8Array): WasmModule {
   list(SECTION.tag, readTag);
   const imports = list(SECTION.import, readImport);
   const imported = imports.filter((entry) => entry.kind === 'function').map((entry) => entry.typeIndex);
+  const importedGlobals = imports.filter((entry) => entry.kind === 'global').length;
   const globalRange = sections.get(SECTION.global);
+  const globals = globalRange === undefined ? 0 : new WasmReader(bytes, globalRange.start, globalRange.end).count();
   return {
     bytes,
     sections,
@@ -294,7 +300,7 @@ export function decodeModule(bytes: Uint8Array): WasmModule {
     functionTypes: [...imported, ...list(SECTION.function, (reader) => reader.u32())],
     tables: list(SECTION.table, readTable),
     memories: list(SECTION.memory, readLimits),
-    globals: globalRange === undefined ? 0 : new WasmReader(bytes, globalRange.start, globalRange.end).count(),
+    globals: importedGlobals + globals,
     exports: list(SECTION.export, readExport),
     bodies: list(SECTION.code, readBody),
     hasStart: sections.has(SECTION.start),

@@ -14,6 +14,10 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
+  class Global {
+    constructor(descriptor: { value: 'i32' | 'i64'; mutable?: boolean }, value: number | bigint);
+    readonly value: number | bigint;
+  }
   class CompileError extends Error {}
   class LinkError extends Error {}
   class RuntimeError extends Error {}

@@ -22,8 +22,8 @@ async function chain(
 }
 
 void test('what comes out of one stage goes into the next', async () => {
-  // m: capitals. M then is what the second stage is asked: metadata of the record.
-  const result = await chain([chameleon], [{ key: 'k', value: 'm', offset: 7 }, 'p']);
+  // The first stage emits an M, which asks the second one for metadata of the record.
+  const result = await chain([chameleon], [{ key: 'k', value: 'EeM', offset: 7 }, 'p']);
   const [first, second] = outcomes(result);
   assert.match(String(first?.value), /^input 0 7 /, 'the second stage sees where the record came from');
   assert.equal(second?.value, 'input', 'what all stages leave alone is the input, not copied');
@@ -31,10 +31,10 @@ void test('what comes out of one stage goes into the next', async () => {
 });
 
 void test('a key that one stage changed and the next left alone comes out changed', async () => {
-  const result = await chain([passThrough], [{ key: 'k', value: 'mab' }]);
+  const result = await chain([passThrough], [{ key: 'k', value: 'gab' }]);
   assert.deepEqual(
     outcomes(result).map(({ key, value, headers }) => [key, value, headers]),
-    [['k', 'MAB', 'input']],
+    [['k', 'gab', 'input']],
   );
 });
 
@@ -53,6 +53,19 @@ void test('each output of a stage passes the next one by itself, with the header
 void test('I4: what one output of a stage fails with takes back the outputs of all', async () => {
   const result = await chain([chameleon], ['Eemab;et', 'p']);
   assert.deepEqual(gist(result), ['guest.trap', 'input']);
+});
+
+void test('only the last stage names topics', async () => {
+  const early = outcomes(await chain([passThrough], ['Etelse=x', 'Eex']));
+  assert.deepEqual(
+    early.map(({ code, value }) => code ?? value),
+    ['route.invalid_topic', 'x'],
+  );
+  const last = outcomes(await chain([chameleon], ['EeEtelse']));
+  assert.deepEqual(
+    last.map(({ topic, value }) => [topic, value]),
+    [['else', '']],
+  );
 });
 
 void test('each stage is counted by itself, and has a budget of its own', async () => {

@@ -96,6 +96,9 @@ export class Chain implements Guest {
         if (this.#write(record, entry, batch, recordIndex)) continue;
         return this.#fail(batch, recordIndex, begin, 'guest.output_too_large', BATCH_FULL, index);
       }
+      if (results.topic(entry) !== DEFAULT_TOPIC) {
+        return this.#fail(batch, recordIndex, begin, 'route.invalid_topic', ROUTES_EARLY, index);
+      }
       if ((results.flags(entry) & ALL_FROM_INPUT) === ALL_FROM_INPUT) next.follow(record);
       else next.load(record, entry);
       if (!this.#stage(index + 1, batch, recordIndex, begin)) return false;
@@ -161,4 +164,6 @@ export class Chain implements Guest {
   }
 }
 
+/** A module that exports route() is refused at deploy; what a guest emits, or a component returns, shows here. */
+const ROUTES_EARLY = 'a stage named a topic, and only the last one of a chain may';
 const NOTHING = { bytes: Buffer.alloc(0), start: 0, length: 0 };

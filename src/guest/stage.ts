@@ -2,9 +2,11 @@ import { assert } from '../base/assert.ts';
 import type { PreparedModule } from '../catalog/prepared-module.ts';
 import { createBuiltin } from './builtin/builtin.ts';
 import type { GuestConfig } from './guest-config.ts';
+import { ComponentGuest } from './component/component-guest.ts';
 import { GuestInstance } from './guest-instance.ts';
 import type { Guest } from './guest.ts';
 import type { GuestMetrics } from './host-functions/guest-metrics.ts';
+import { componentFunctions } from './host-functions/component.ts';
 import { HostContext } from './host-functions/host-context.ts';
 import { hostImports } from './host-functions/host-imports.ts';
 import type { LogBuffer } from './host-functions/log-buffer.ts';
@@ -26,6 +28,7 @@ export class Stage {
   readonly #module: PreparedModule | undefined;
   readonly #log: LogBuffer;
   readonly #imports: Record<string, Record<string, unknown>>;
+  readonly #componentFunctions: ReturnType<typeof componentFunctions>;
   readonly #events: StageEvents;
   #guest: Guest | undefined;
 
@@ -42,6 +45,7 @@ export class Stage {
     this.#events = events;
     this.host = new HostContext(config.inputTopic, log, new RecordOutputs(config.limits), metrics);
     this.#imports = hostImports(this.host, config.payload);
+    this.#componentFunctions = componentFunctions(this.host);
   }
 
   /** Makes the first guest. Throws StreamlineError guest.init_failed or guest.init_rejected. */
@@ -67,6 +71,8 @@ export class Stage {
     const config = this.#config;
     if (config.builtin !== undefined) return createBuiltin(config.builtin, config, this.#log);
     assert(this.#module !== undefined, 'a guest that is no builtin needs a module');
-    return GuestInstance.create(this.#module, config, this.host, this.#imports);
+    const { component } = this.#module;
+    if (component === undefined) return GuestInstance.create(this.#module, config, this.host, this.#imports);
+    return ComponentGuest.create({ ...this.#module, component }, config, this.host, this.#componentFunctions);
   }
 }

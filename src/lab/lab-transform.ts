@@ -181,7 +181,7 @@ function placed(config: TransformationConfig, folder: string, thrown: unknown): 
 /** As a deploy checks it. */
 function checkRoutes(config: TransformationConfig, modules: readonly (PreparedModule | undefined)[]): void {
   const routes = (module: PreparedModule | undefined): boolean => module?.facts.exports.route === true;
-  const early = modules.slice(0, -1).findIndex(routes);
+  const early = modules.slice(0, -1).findIndex((module) => module?.facts.abi === 'core' && routes(module));
   if (early >= 0) throw routeInTheMidst(config, early);
   const fault = missingOutput(config, { route: routes(modules.at(-1)) });
   if (fault !== undefined) throw fault;

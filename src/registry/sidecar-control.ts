@@ -337,11 +337,15 @@ export class SidecarControl implements view.Control {
   }
 }
 
-function summaryOf(path: string, facts: Pick<ModuleFacts, 'sha256' | 'imports' | 'exports'>): view.ModuleSummary {
+function summaryOf(
+  path: string,
+  facts: Pick<ModuleFacts, 'abi' | 'sha256' | 'imports' | 'exports'>,
+): view.ModuleSummary {
   const optional = Object.entries(facts.exports).flatMap(([name, has]: [string, boolean]) =>
     has ? [name === 'initialize' ? '_initialize' : name] : [],
   );
-  return { path, sha256: facts.sha256, exports: ['memory', 'transform', ...optional], imports: facts.imports };
+  const required = facts.abi === 'component' ? ['transform'] : ['memory', 'transform'];
+  return { path, sha256: facts.sha256, exports: [...required, ...optional], imports: facts.imports };
 }
 
 /** Where there are two. */

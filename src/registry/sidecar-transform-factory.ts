@@ -100,7 +100,8 @@ export class SidecarTransformFactory implements TransformFactory {
       modules.push(isBuiltin(wasmModule) ? undefined : await this.#prepare(config, stage));
     }
     const routes = (module: PreparedModule | undefined): boolean => module?.facts.exports.route ?? false;
-    const early = modules.slice(0, -1).findIndex(routes);
+    // A component may route, or not: it shows record by record.
+    const early = modules.slice(0, -1).findIndex((module) => module?.facts.abi === 'core' && routes(module));
     if (early >= 0) throw routeInTheMidst(config, early);
     const fault = missingOutput(config, { route: routes(modules.at(-1)) });
     if (fault !== undefined) throw fault;

@@ -162,7 +162,7 @@ static u32 script(const u8 *at, const u8 *end, u8 *out) {
     u32 name_length = step.name_length;
     switch (step.op) {
       case 'e': emit(out, copy(text, name, name_length), 0, 0); break;
-      case 't': emit(out, copy(text, step.text, step.text_length), name, name_length); break;
+      case 't': emit(out, step.text ? copy(text, step.text, step.text_length) : 0, name, name_length); break;
       case 'z': host_emit_tombstone(name, name_length, 0, 0); break;
       case 'Z': host_emit_tombstone(0, 0xffffffff, 0, 0); break;
       case 'n': /* so many bytes */

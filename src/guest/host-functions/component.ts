@@ -1,0 +1,86 @@
+import type { COMPONENT_IMPORTS } from '../../catalog/component-imports.ts';
+import type { HostItem } from '../../catalog/component-plan.ts';
+import type { CanonicalMemory } from './canonical-memory.ts';
+import { componentWasi } from './component-wasi.ts';
+import { GUEST_METRICS_MAX } from './guest-metrics.ts';
+import { CALL_FUEL, type HostContext } from './host-context.ts';
+import { guestLogLevel } from './log-buffer.ts';
+
+const LOG_LINE_FUEL = 5000;
+const METRIC_FUEL = 1000;
+const METRIC_NAME_BYTES_MAX = 64;
+const NO_METRIC = `a name is lower-case letters, digits and _, a counter is counted up, and there are at most ${GUEST_METRICS_MAX}`;
+
+/** A host function as a component calls it, given the memory it is lowered to. */
+export type LoweredFunction = (memory: CanonicalMemory) => (...args: never[]) => unknown;
+
+/** Every function of one interface in catalog/component-imports.ts, and no other. */
+export type LoweredInterface<T extends keyof typeof COMPONENT_IMPORTS> = Record<
+  keyof (typeof COMPONENT_IMPORTS)[T],
+  LoweredFunction
+>;
+
+type LoweredInterfaces = { readonly [T in keyof typeof COMPONENT_IMPORTS]: LoweredInterface<T> };
+
+/** Everything a component may call, and nothing else (I9). Made once a thread; serves one instance after the other. */
+export function componentFunctions(context: HostContext): LoweredInterfaces {
+  return { ...streamline(context), ...componentWasi(context) };
+}
+
+/** The function a plan names, as the catalog has allowed it. */
+export function lowerHostFunction(
+  functions: LoweredInterfaces,
+  context: HostContext,
+  item: HostItem,
+  memory: CanonicalMemory,
+): (...args: never[]) => unknown {
+  const known: Readonly<Record<string, Readonly<Record<string, LoweredFunction>>>> = functions;
+  const name = item.module === '' ? item.name : `${item.module}.${item.name}`;
+  if (Object.hasOwn(known, item.module)) {
+    const of = known[item.module] ?? {};
+    const lowered = Object.hasOwn(of, item.name) ? of[item.name] : undefined;
+    if (lowered !== undefined) return lowered(memory);
+  }
+  // Handles of ours stand for nothing that would have to be released.
+  if (item.module === 'canon') return () => context.charge(CALL_FUEL);
+  return () => context.abort(`${name} was called, which is denied`);
+}
+
+function streamline(
+  context: HostContext,
+): Pick<LoweredInterfaces, 'streamline:transform/log' | 'streamline:transform/metric' | 'streamline:transform/clock'> {
+  const measure =
+    (call: string, take: (name: string, amount: number) => boolean): LoweredFunction =>
+    (memory) =>
+    (pointer: number, length: number, amount: number): void => {
+      context.charge(METRIC_FUEL);
+      const bytes = memory.at(pointer, length);
+      const end = (pointer >>> 0) + Math.min(length >>> 0, METRIC_NAME_BYTES_MAX + 1);
+      if (!take(bytes.toString('latin1', pointer >>> 0, end), amount)) context.abort(`metric.${call}: ${NO_METRIC}`);
+    };
+  return {
+    'streamline:transform/log': {
+      log:
+        (memory) =>
+        (level: number, pointer: number, length: number): void => {
+          if (!context.log.admit()) {
+            context.charge(CALL_FUEL);
+            return;
+          }
+          context.charge(LOG_LINE_FUEL);
+          const bytes = memory.at(pointer, length);
+          context.log.addBytes(guestLogLevel(level), bytes, pointer >>> 0, length >>> 0);
+        },
+    },
+    'streamline:transform/metric': {
+      add: measure('add', (name, amount) => context.metrics.add(name, amount)),
+      set: measure('set', (name, amount) => context.metrics.set(name, amount)),
+    },
+    'streamline:transform/clock': {
+      'now-ms': () => (): bigint => {
+        context.charge(CALL_FUEL);
+        return BigInt(Date.now());
+      },
+    },
+  };
+}
