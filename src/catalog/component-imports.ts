@@ -26,6 +26,10 @@ export const COMPONENT_IMPORTS = {
     set: of([i, i, 'f64'], undefined, 'count metrics of its own'),
   },
   'streamline:transform/clock': { 'now-ms': of([], l, "read the machine's clock") },
+  'streamline:transform/schemas': {
+    'value-schema': of([i], undefined, 'ask for the schema of its record'),
+    'key-schema': of([i], undefined, 'ask for the schema of its record'),
+  },
   'wasi:cli/environment': { 'get-environment': empty([i]), 'get-arguments': empty([i]), 'initial-cwd': empty([i]) },
   'wasi:cli/exit': {
     exit: of([i], undefined, 'fail the record with an exit code'),

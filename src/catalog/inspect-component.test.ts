@@ -53,6 +53,8 @@ test('facts of a component', () => {
     'streamline:transform/log.log',
     'streamline:transform/metric.add',
     'streamline:transform/metric.set',
+    'streamline:transform/schemas.key-schema',
+    'streamline:transform/schemas.value-schema',
   ]);
   assert.equal(inspectModule(fixture('mask')).facts?.exports.init, false);
   assert.equal(inspectModule(wasi).errors, undefined);

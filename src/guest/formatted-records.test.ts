@@ -12,6 +12,7 @@ import { systemClock } from '../base/clock.ts';
 import { packBatch, type PackedBatch } from '../pipeline/packed-batch.ts';
 import type { WorkResult } from '../pipeline/ports.ts';
 import { InThreadExecutor } from './in-thread-executor.ts';
+import { componentSource } from './testing/component-fixture.ts';
 import { fixtureSource, guestConfig, outcomes } from './testing/fixture.ts';
 import { poolLimits, ThreadedExecutor } from './threaded-executor.ts';
 
@@ -246,6 +247,20 @@ void test('a guest can ask what its record was written with, and is told nothing
   const plain = new InThreadExecutor(fixtureSource(), () => {});
   await plain.start();
   assert.deepEqual(written(await plain.execute(batch(Buffer.from('7'))))[0]?.[1], '"0  0 "');
+});
+
+void test('a component can ask the same', async () => {
+  const named = '{"type":"enum","name":"n.Seven","symbols":["a"]}';
+  const shelf = new Shelf({ '#1': schema(1, '"int"'), '#9': schema(9, named) });
+  const given = formats({ input: { value: 'avro', key: 'avro' } });
+  const executor = new InThreadExecutor(componentSource({ formats: given }), () => {}, 0, shelf);
+  await executor.start();
+  const seven = frame(1, 14);
+  const values = written(await executor.execute(batch([frame(9, 0), seven], [null, seven]))).map(([, value]) => value);
+  assert.deepEqual(values, ['"1 int 9 n.Seven "', '"1 int -"']);
+  const plain = new InThreadExecutor(componentSource(), () => {});
+  await plain.start();
+  assert.deepEqual(written(await plain.execute(batch(Buffer.from('7'))))[0]?.[1], '"--"');
 });
 
 void test('a thread waits for a schema as long as it takes; batches behind it come after it', async (t) => {

@@ -3,12 +3,13 @@ import type { HostItem } from '../../catalog/component-plan.ts';
 import type { CanonicalMemory } from './canonical-memory.ts';
 import { componentWasi } from './component-wasi.ts';
 import { GUEST_METRICS_MAX } from './guest-metrics.ts';
-import { CALL_FUEL, type HostContext } from './host-context.ts';
+import { CALL_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
 import { guestLogLevel } from './log-buffer.ts';
 
 const LOG_LINE_FUEL = 5000;
 const METRIC_FUEL = 1000;
 const METRIC_NAME_BYTES_MAX = 64;
+const NAME_BYTES_PER_UNIT = 16;
 const NO_METRIC = `a name is lower-case letters, digits and _, a counter is counted up, and there are at most ${GUEST_METRICS_MAX}`;
 
 /** A host function as a component calls it, given the memory it is lowered to. */
@@ -48,7 +49,30 @@ export function lowerHostFunction(
 
 function streamline(
   context: HostContext,
-): Pick<LoweredInterfaces, 'streamline:transform/log' | 'streamline:transform/metric' | 'streamline:transform/clock'> {
+): Pick<
+  LoweredInterfaces,
+  | 'streamline:transform/log'
+  | 'streamline:transform/metric'
+  | 'streamline:transform/clock'
+  | 'streamline:transform/schemas'
+> {
+  /** An option of `record { id: u32, name: string }`: case, id, and where the name is and how long. */
+  const schemaOf =
+    (schema: () => SchemaIdentity | undefined): LoweredFunction =>
+    (memory) =>
+    (pointer: number): void => {
+      context.charge(CALL_FUEL);
+      const found = schema();
+      memory.u8(pointer, found === undefined ? 0 : 1);
+      if (found === undefined) return;
+      const name = Buffer.from(found.name, 'utf8');
+      context.charge(Math.ceil(name.length / NAME_BYTES_PER_UNIT));
+      const at = memory.allocate(name.length, 1);
+      memory.at(at, name.length).set(name, at);
+      memory.u32(pointer + 4, found.id);
+      memory.u32(pointer + 8, at);
+      memory.u32(pointer + 12, name.length);
+    };
   const measure =
     (call: string, take: (name: string, amount: number) => boolean): LoweredFunction =>
     (memory) =>
@@ -75,6 +99,10 @@ function streamline(
     'streamline:transform/metric': {
       add: measure('add', (name, amount) => context.metrics.add(name, amount)),
       set: measure('set', (name, amount) => context.metrics.set(name, amount)),
+    },
+    'streamline:transform/schemas': {
+      'value-schema': schemaOf(() => context.valueSchema),
+      'key-schema': schemaOf(() => context.keySchema),
     },
     'streamline:transform/clock': {
       'now-ms': () => (): bigint => {

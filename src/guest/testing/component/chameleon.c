@@ -102,6 +102,26 @@ result *transform(u32 has_key, u8 *key, u32 key_length, u32 has_value, u8 *value
       out->value = some(line, decimal(line, host_now_ms()) - line);
       return outputs(out, 1);
     }
+    case '7': { /* ids and names of the value's and the key's schema; a digit, as JSON may begin */
+      schema of[2] = {{0, 0, {0, 0}}, {0, 0, {0, 0}}};
+      host_value_schema(&of[0]);
+      host_key_schema(&of[1]);
+      u8 *line = allocate(500, 1), *to = line;
+      *to++ = '"';
+      for (u32 i = 0; i < 2; i++) {
+        if (!of[i].some) {
+          *to++ = '-';
+          continue;
+        }
+        to = decimal(to, of[i].id);
+        *to++ = ' ';
+        to = put(to, of[i].name.at, of[i].name.length);
+        *to++ = ' ';
+      }
+      *to++ = '"';
+      out->value = some(line, to - line);
+      return outputs(out, 1);
+    }
     case 'p': post_trap = 1; return outputs(out, 1);
     /* Lies */
     case 'x': return (result *)0xfffffff0;

@@ -33,6 +33,11 @@ IMPORT("streamline:transform/metric@0.1.0", "add") void host_add(const u8 *name,
 IMPORT("streamline:transform/metric@0.1.0", "set") void host_set(const u8 *name, u32 length, double value);
 IMPORT("streamline:transform/clock@0.1.0", "now-ms") s64 host_now_ms(void);
 
+/* option<record { id: u32, name: string }> */
+typedef struct { u8 some; u32 id; list name; } schema;
+IMPORT("streamline:transform/schemas@0.1.0", "value-schema") void host_value_schema(schema *to);
+IMPORT("streamline:transform/schemas@0.1.0", "key-schema") void host_key_schema(schema *to);
+
 #ifndef NO_ALLOCATOR
 /* Memory of one call: given back as a whole when the answer has been read. */
 extern u8 __heap_base;
