@@ -11,6 +11,8 @@ const RANKS: readonly (readonly string[])[] = [
   // A transform in this process, without a cluster: for the command line alone, which may import it and nothing else that runs anything.
   // It stands above the parts that a sidecar is made of (catalog, guest, codec, and kafka to look into a topic), as registry does.
   ['lab'],
+  // Projects of transforms: made from a template, built by their own tools.
+  ['sdk'],
   ['cli', 'api'],
   ['bin'],
 ];
@@ -39,7 +41,7 @@ const SHARED: readonly (readonly [string, string, 'types' | 'values'])[] = [
 const FORBIDDEN_FOLDERS: Readonly<Record<string, readonly string[]>> = {
   lab: ['registry'],
   cli: ['registry', 'kafka', 'codec'],
-  api: ['lab'],
+  api: ['lab', 'sdk'],
 };
 
 /** Builtins a folder may use; folders that are not listed may use all. */

@@ -79,6 +79,7 @@ function difference(guest: Guest): { readonly problem?: string; readonly note?: 
   if (compiler.version !== entry.compiler) {
     return { note: `not comparable: built with ${entry.compiler}, here is ${compiler.version}` };
   }
+  if (compiler.reproducible === false) return { note: 'source as committed; no two builds have the same bytes' };
   const bytes = compiler.compile(ROOT, guest);
   if (sha256(bytes) === entry.sha256) return {};
   return { problem: `a rebuild differs (${String(bytes.length)} bytes, committed ${String(entry.bytes)})` };

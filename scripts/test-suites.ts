@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 
-export type SuiteName = 'checks' | 'unit' | 'sim' | 'native' | 'integration';
+export type SuiteName = 'checks' | 'unit' | 'sim' | 'sdk' | 'native' | 'integration';
 
 export interface SuiteOptions {
   readonly files: readonly string[];
@@ -13,7 +13,7 @@ export interface SuiteOptions {
 }
 
 /** In the order they run. The static checks (checks.ts) come first and have no files. */
-export const SUITE_NAMES: readonly SuiteName[] = ['checks', 'unit', 'sim', 'native', 'integration'];
+export const SUITE_NAMES: readonly SuiteName[] = ['checks', 'unit', 'sim', 'sdk', 'native', 'integration'];
 
 export const SUITES: Readonly<Record<Exclude<SuiteName, 'checks'>, SuiteOptions>> = {
   unit: {
@@ -23,6 +23,8 @@ export const SUITES: Readonly<Record<Exclude<SuiteName, 'checks'>, SuiteOptions>
     fileMsMax: 2 * 60_000,
   },
   sim: { files: ['src/**/*.sim.test.ts'], concurrency: 2, fileMsMax: 10 * 60_000 },
+  // Projects as `transforms init` makes them, by their own toolchains: those take all there is of a machine.
+  sdk: { files: ['sdk/**/*.test.ts'], concurrency: 1, fileMsMax: 8 * 60_000 },
   // The addon itself, on librdkafka's mock cluster.
   native: { files: ['native/test/*.test.ts'], concurrency: 2, fileMsMax: 30 * 60_000 },
   integration: { files: ['integration/**/*.test.ts'], concurrency: 1, fileMsMax: 10 * 60_000 },

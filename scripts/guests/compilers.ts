@@ -1,15 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ASSEMBLED } from '../../integration/guests/assemble.ts';
+import { goCompiler } from './go-compiler.ts';
 import type { Guest } from './guest-list.ts';
+import { javascriptCompiler } from './javascript-compiler.ts';
+import { pythonCompiler } from './python-compiler.ts';
 
 export interface Compiler {
   /** What has to be installed; undefined when all is there. */
   readonly missing: string | undefined;
-  /** The same version on the same source gives the same bytes. */
+  /** The same version on the same source gives the same bytes, unless it is not reproducible. */
   readonly version: string;
+  /** false: no two builds have the same bytes, so that tests compare what they do. */
+  readonly reproducible?: false;
   compile(root: string, guest: Guest): Uint8Array;
 }
 
@@ -96,7 +101,9 @@ function rustCompiler(): Compiler {
       const cargoHome = process.env['CARGO_HOME'] ?? join(homedir(), '.cargo');
       const sysroot = run(toolchain.rustc, ['--print', 'sysroot']).trim();
       const target = join(root, '.cache/guests');
-      // Crates lie in a folder named after the registry they came from, which differs between machines.
+      const project = join(root, guest.source);
+      // Crates lie in a folder named after the registry they came from, which differs between machines; before the first is fetched there is none.
+      run(toolchain.cargo, ['fetch', '--locked'], { ...process.env, RUSTC: toolchain.rustc }, project);
       const registries = globSync(`${cargoHome}/registry/src/*`).map((folder) => `${folder}=crates`);
       const remaps = [`${root}=.`, ...registries, `${sysroot}/lib/rustlib/src/rust=rust`];
       const env = {
@@ -107,7 +114,6 @@ function rustCompiler(): Compiler {
         ...(toolchain.buildsStd ? { RUSTC_BOOTSTRAP: '1' } : {}),
       };
       const std = toolchain.buildsStd ? ['-Zbuild-std=std,panic_abort'] : [];
-      const project = join(root, guest.source);
       run(toolchain.cargo, ['build', '--release', '--locked', '--target', RUST_TARGET, ...std], env, project);
       return readFileSync(join(target, RUST_TARGET, 'release', `${crateName(project)}.wasm`));
     },
@@ -118,6 +124,36 @@ function crateName(project: string): string {
   const name = /^name = "([\w-]+)"/m.exec(readFileSync(join(project, 'Cargo.toml'), 'utf8'))?.[1];
   if (name === undefined) throw new Error(`${project}/Cargo.toml names no package`);
   return name.replaceAll('-', '_');
+}
+
+/** As sdk/assemblyscript/template/package.json pins it. Not a dependency of the repository: with binaryen it is 100 MB. */
+const ASSEMBLYSCRIPT = 'assemblyscript@0.28.20';
+const ASSEMBLYSCRIPT_FOLDER = '.cache/assemblyscript';
+
+function assemblyScriptCompiler(): Compiler {
+  const folder = join(dirname(dirname(import.meta.dirname)), ASSEMBLYSCRIPT_FOLDER, 'node_modules/assemblyscript');
+  const version = existsSync(folder)
+    ? `assemblyscript@${(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }).version}`
+    : '';
+  return {
+    missing:
+      version === ASSEMBLYSCRIPT
+        ? undefined
+        : `needs "npm install --ignore-scripts --no-save --prefix ${ASSEMBLYSCRIPT_FOLDER} ${ASSEMBLYSCRIPT}"`,
+    version,
+    compile(root, guest) {
+      const out = mkdtempSync(join(tmpdir(), 'guest-'));
+      try {
+        const binary = join(out, 'guest.wasm');
+        // In its folder: the binary names its sources, as they are given, for what it aborts with.
+        const flags = ['assembly/index.ts', '--outFile', binary, '-O3', '--runtime', 'incremental'];
+        run(process.execPath, [join(folder, 'bin/asc.js'), ...flags], process.env, join(root, guest.source));
+        return readFileSync(binary);
+      } finally {
+        rmSync(out, { recursive: true });
+      }
+    },
+  };
 }
 
 const assembler: Compiler = {
@@ -133,5 +169,9 @@ const assembler: Compiler = {
 export const compilers: Readonly<Record<Guest['language'], Compiler>> = {
   c: cCompiler(),
   rust: rustCompiler(),
+  assemblyscript: assemblyScriptCompiler(),
+  go: goCompiler(),
+  javascript: javascriptCompiler(),
+  python: pythonCompiler(),
   assembled: assembler,
 };

@@ -1,10 +1,12 @@
 import { Command } from 'commander';
 import type { CliContext } from './cli-context.ts';
 import { addCompletionCommands } from './completion-command.ts';
+import { addBuildCommand } from './build-command.ts';
 import { addDeployCommand } from './deploy-command.ts';
 import { addDescribeCommand } from './describe-command.ts';
 import { addGlobalOptions } from './global-options.ts';
 import { withExample } from './help-example.ts';
+import { addInitCommand } from './init-command.ts';
 import { addLifeCommands } from './life-commands.ts';
 import { addListCommand } from './list-command.ts';
 import { addLoggersCommand } from './loggers-command.ts';
@@ -61,6 +63,8 @@ function addTransformCommands(parent: Command, context: CliContext): void {
   addModulesCommand(parent, context);
   addLoggersCommand(parent, context);
   addValidateCommand(parent, context);
+  addInitCommand(parent, context);
+  addBuildCommand(parent, context);
   addTestCommand(parent, context);
   addRunCommand(parent, context);
 }

@@ -247,6 +247,44 @@ void test('masking in C', async () => {
   assert.deepEqual(gist(result), ['{"email": "***", "x": "email", "y": ["ssn", {"ssn":"***"}]}', 'guest.rejected']);
 });
 
+void test('a guest in JavaScript: redacts, refuses, and ends as others do when it misbehaves', async () => {
+  const patterns = [
+    { name: 'email', regex: String.raw`\w+@\w+` },
+    { name: 'spin', regex: '(?:s+)+!' },
+    { name: 'hoard', regex: 'h', replacement: 'y'.repeat(1 << 20) },
+  ];
+  const configJson = JSON.stringify({ patterns });
+  const source = componentSource({ timeoutMs: 100, configJson, tombstones: 'transform' }, 'javascript', 64);
+  const { result, restarts, metrics } = await run(
+    [
+      '{"email":"a@b", "x":"ä", "n":1.50}',
+      '{',
+      { key: 'k', value: null },
+      `["${'s'.repeat(100)}"]`,
+      `["${'h'.repeat(100)}"]`,
+      '{"email":"a@b a@b"}',
+    ],
+    source,
+  );
+  const found = outcomes(result).map(({ code, key, value }) => [code, key, value]);
+  assert.deepEqual(found, [
+    [undefined, null, '{"email":"[email]", "x":"ä", "n":1.50}'],
+    ['guest.rejected', undefined, undefined],
+    [undefined, 'k', null],
+    ['guest.out_of_fuel', undefined, undefined],
+    // More than its memory: the engine throws, and goes on.
+    ['guest.rejected', undefined, undefined],
+    [undefined, null, '{"email":"[email] [email]"}'],
+  ]);
+  assert.equal(outcomes(result)[1]?.message, 'the value is no JSON');
+  assert.match(outcomes(result)[4]?.message ?? '', /out of memory/);
+  assert.equal(restarts, 1);
+  assert.equal(metrics.get('redacted_email'), 3);
+  const bad = JSON.stringify({ patterns: [{ name: 'x', regex: '(' }] });
+  const rejected = componentSource({ timeoutMs: 100, configJson: bad }, 'javascript', 64);
+  await assert.rejects(new InThreadExecutor(rejected, () => {}).start(), /patterns\[0\]\.regex is none: /);
+});
+
 void test('components in a chain, with their own instances', async () => {
   const { module } = componentSource();
   const following = [{ builtin: undefined, configJson: '{}', timeoutMs: 10, module }];

@@ -38,6 +38,8 @@ export class RecordLowering {
     // Nothing is at the address of an empty list, but it has to be one.
     if (bytes === 0) return align;
     const at = this.#realloc(0, 0, align, bytes) >>> 0;
+    // Some allocators answer 0 for "no room", which is an address like any other: a record there would stand on the guest's own.
+    if (at === 0) throw new GuestFault('guest.trap', `realloc() found no room for ${String(bytes)} bytes`);
     if (at % align === 0 && at + bytes <= this.#memory.view.bytes.length) return at;
     throw new GuestFault('guest.abi_violation', `realloc() answered ${String(at)} for ${String(bytes)} bytes`);
   }

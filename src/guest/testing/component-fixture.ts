@@ -6,11 +6,15 @@ import { guestConfig } from './fixture.ts';
 
 type ConfigChanges = Parameters<typeof guestConfig>[0];
 
-/** Sources and how they are built: testing/component/. */
-export type ComponentFixture = 'chameleon' | 'mask' | 'mask-js' | 'wasi';
+/** Sources and how they are built: testing/component/; `javascript` is the example redact_regex. */
+export type ComponentFixture = 'chameleon' | 'mask' | 'javascript' | 'wasi';
+
+const JAVASCRIPT = '../../../modules/transforms/redact_regex.wasm';
 
 export function componentBytes(name: ComponentFixture): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(readFileSync(new URL(`./component/${name}.wasm`, import.meta.url)));
+  return new Uint8Array(
+    readFileSync(new URL(name === 'javascript' ? JAVASCRIPT : `./component/${name}.wasm`, import.meta.url)),
+  );
 }
 
 /** As the catalog would hand it over. */

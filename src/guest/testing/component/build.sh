@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 npm install --prefix "$tools" --ignore-scripts --no-audit --no-fund --silent @bytecodealliance/jco-transpile@0.15.0 \
-  @bytecodealliance/jco@1.35.0 @bytecodealliance/componentize-js@0.23.0 @bytecodealliance/preview2-shim@0.26.0
+  @bytecodealliance/jco@1.35.0 @bytecodealliance/preview2-shim@0.26.0
 packages=$tools/node_modules/@bytecodealliance
 component() {
   node component-new.ts "$packages/jco-transpile/dist/wasm-tools.js" "$tools/$1.wasm" "$2" "$1.wasm" ${3:+"$3"}
@@ -19,4 +19,3 @@ build chameleon configured-transformer
 build mask transformer
 clang --target=wasm32-wasi -Os -mexec-model=reactor -Wl,--strip-all -o "$tools/wasi.wasm" wasi.c
 component wasi transformer "$packages/jco/lib/wasi_snapshot_preview1.reactor.wasm"
-node build-javascript.ts "$packages/componentize-js/src/componentize.js" mask.js configured-transformer mask-js.wasm

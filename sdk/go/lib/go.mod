@@ -1,0 +1,3 @@
+module streamline/guest
+
+go 1.24
