@@ -5,7 +5,7 @@ import { Misfit } from '../codec/misfit.ts';
 import { SchemaNeeded } from '../codec/schema-needed.ts';
 import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import { BatchReader, packBatch, type Segment } from '../pipeline/packed-batch.ts';
-import { KIND_FAILED, KIND_FILTERED, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
+import { KIND_FAILED, KIND_FILTERED, KIND_OUTPUT, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
 import type { Condemned, SegmentResult, WorkResult } from '../pipeline/ports.ts';
 import { latencyBucket } from '../pipeline/transformation-stats.ts';
 import { byteView, type ByteView } from './byte-view.ts';
@@ -60,6 +60,8 @@ class Work implements BatchContext {
   results: SegmentResult[] = [];
   /** Of the segment under way. */
   progress = { startByte: 0, records: 0, filtered: 0, failed: 0, fuelUsed: 0 };
+  /** Named by the records that are done. */
+  topicCount = 0;
 
   constructor() {
     const empty = new SharedArrayBuffer(0);
@@ -76,6 +78,7 @@ class Work implements BatchContext {
     if (this.input.bytes.buffer !== batch) this.input = byteView(batch);
     this.writer.reset(result);
     this.topics.reset();
+    this.topicCount = 0;
     this.#beginSegment();
   }
 
@@ -113,7 +116,11 @@ export class BatchRunner {
   readonly #work = new Work();
   /** undefined: records are bytes on both sides, and the guest has them as they are. */
   readonly #formatted: FormattedRecords | undefined;
-  readonly #current = (): Guest => this.#chain ?? this.#stages[0].guest;
+  /** All of a chain, so that none is made once its record has been read: a new instance begins without one. */
+  readonly #current = (): Guest => {
+    for (const stage of this.#stages) stage.revive();
+    return this.#chain ?? this.#stages[0].guest;
+  };
 
   /** @param formatted see loadFormats */
   constructor(source: GuestSource, control: ControlBlock, formatted?: typeof FormattedRecords) {
@@ -132,11 +139,15 @@ export class BatchRunner {
     };
     const stage = (config: GuestConfig, module: PreparedModule | undefined): Stage =>
       new Stage(config, module, this.#log, this.#metrics, events);
-    const following = (source.following ?? []).map(({ module, ...own }) => stage({ ...source.config, ...own }, module));
+    // What is dropped are tombstones of the input: one that a stage emits goes on.
+    const tombstones = source.config.tombstones === 'drop' ? 'forward' : source.config.tombstones;
+    const following = (source.following ?? []).map(({ module, ...own }) =>
+      stage({ ...source.config, ...own, tombstones }, module),
+    );
     const first = stage(source.config, source.module);
     this.#stages = [first, ...following];
     const { topics } = this.#work;
-    this.#chain = following.length === 0 ? undefined : new Chain(this.#stages, topics, limits.outputBytesMax);
+    this.#chain = following.length === 0 ? undefined : new Chain(this.#stages, topics, limits);
     const { formats } = source.config;
     assert(formats === undefined || formatted !== undefined, 'formats that were not loaded');
     if (formats !== undefined && formatted !== undefined) {
@@ -246,6 +257,9 @@ export class BatchRunner {
       progress.fuelUsed += writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
       if (kind === KIND_FILTERED) progress.filtered += 1;
       else if (kind === KIND_FAILED) progress.failed += 1;
+      // Each name is looked up in the cluster, and may be created there: not for outputs that were taken back.
+      if (kind !== KIND_OUTPUT) work.topics.rewind(work.topicCount);
+      work.topicCount = work.topics.names.length;
       progress.records += 1;
       const endedMs = performance.now();
       const bucket = latencyBucket((endedMs - beganMs) * 1e6);

@@ -15,8 +15,9 @@ const passThrough: StageSource = { ...OWN, builtin: 'builtin:pass-through', modu
 async function chain(
   following: readonly StageSource[],
   records: readonly (TestRecord | string)[],
+  source = fixtureSource(),
 ): Promise<WorkResult> {
-  const executor = new InThreadExecutor({ ...fixtureSource(), following }, () => {});
+  const executor = new InThreadExecutor({ ...source, following }, () => {});
   await executor.start();
   return executor.execute(batchOf(records));
 }
@@ -55,6 +56,46 @@ void test('I4: what one output of a stage fails with takes back the outputs of a
   assert.deepEqual(gist(result), ['guest.trap', 'input']);
 });
 
+void test('limits of a record are of the chain too: each stage keeps to them, and what comes out of all is more', async () => {
+  // The first stage emits the key twice, which is a script that lets the second one emit two.
+  const fourfold = { key: 'Eea;eb', value: 'Ek;k' };
+  const four = await chain([chameleon], [fourfold, 'p'], fixtureSource({ limits: { outputsMax: 4 } }));
+  assert.deepEqual(gist(four), ['a', 'b', 'a', 'b', 'input']);
+  const tooMany = outcomes(await chain([chameleon], [fourfold, 'p'], fixtureSource({ limits: { outputsMax: 3 } })));
+  assert.deepEqual(
+    tooMany.map(({ code, value }) => code ?? value),
+    ['guest.output_too_large', 'input'],
+  );
+  assert.match(tooMany[0]?.message ?? '', /more than 3 outputs/);
+  const large = (bytes: number) =>
+    chain([chameleon], ['EeB500;eB500', 'p'], fixtureSource({ limits: { outputBytesMax: bytes } }));
+  assert.deepEqual(gist(await large(1000)).slice(-1), ['input']);
+  assert.equal(outcomes(await large(1000)).length, 3);
+  assert.deepEqual(gist(await large(999)), ['guest.output_too_large', 'input']);
+});
+
+void test('tombstones: drop is of the input: one that a stage emits comes out', async () => {
+  for (const next of [chameleon, passThrough]) {
+    const found = outcomes(await chain([next], [{ value: null }, 'Ezkey'], fixtureSource({ tombstones: 'drop' })));
+    assert.deepEqual(
+      found.map(({ kind, key, value }) => [kind, key, value]),
+      [
+        ['filtered', undefined, undefined],
+        ['output', 'key', null],
+      ],
+    );
+  }
+});
+
+void test('what a failed record named is no topic of the batch', async () => {
+  const result = await chain([chameleon], ['EtA=x', 'EeEtgood', 'EeEtlost;et', 'EeEtgood', 'EeEtother']);
+  assert.deepEqual(result.topics, ['good', 'other']);
+  assert.deepEqual(
+    outcomes(result).map(({ code, topic }) => code ?? topic),
+    ['route.invalid_topic', 'good', 'guest.trap', 'good', 'other'],
+  );
+});
+
 void test('only the last stage names topics', async () => {
   const early = outcomes(await chain([passThrough], ['Etelse=x', 'Eex']));
   assert.deepEqual(
@@ -73,15 +114,15 @@ void test('each stage is counted by itself, and has a budget of its own', async 
   const executor = new InThreadExecutor({ ...fixtureSource(), following }, () => {});
   await executor.start();
   // s spins in the first stage, Ees lets the second one spin; each on its own budget.
-  const spun = outcomes(await executor.execute(batchOf(['f', 's', 'Ees', 'p', 'Eef;ep'])));
+  const spun = outcomes(await executor.execute(batchOf(['f', 's', 'Ees', 'p', 'Eef;ep', 'Etearly'])));
   assert.deepEqual(
     spun.map(({ code }) => code),
-    [undefined, 'guest.out_of_fuel', 'guest.out_of_fuel', undefined, undefined],
+    [undefined, 'guest.out_of_fuel', 'guest.out_of_fuel', undefined, undefined, 'route.invalid_topic'],
   );
   assert.ok((spun[1]?.fuelUsed ?? 0) > 5 * (spun[2]?.fuelUsed ?? 0), 'ten milliseconds of fuel, and one');
   const tallies = executor.stats().stages.map(({ records, filtered, failed }) => [records, filtered, failed]);
   assert.deepEqual(tallies, [
-    [5, 1, 1],
+    [6, 1, 2],
     [4, 1, 1],
   ]);
 });

@@ -12,9 +12,11 @@ import {
   VALUE_FROM_INPUT,
 } from '../pipeline/packed-results.ts';
 import { BATCH_FULL, batchOutputBytesMax } from './batch-output.ts';
+import type { GuestLimits } from './guest-config.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import { emptyTally, type StageTally } from './guest-stats.ts';
 import { StageRecord } from './stage-record.ts';
+import { outputsTooLarge, tooManyOutputs } from './record-outputs.ts';
 import type { Stage } from './stage.ts';
 import type { TopicTable } from './topic-table.ts';
 
@@ -25,17 +27,21 @@ import type { TopicTable } from './topic-table.ts';
  */
 export class Chain implements Guest {
   readonly #stages: readonly Stage[];
-  readonly #outputBytesMax: number;
+  readonly #limits: GuestLimits;
+  readonly #batchOutputBytesMax: number;
   /** What each stage is shown. */
   readonly #records: readonly StageRecord[];
   #tallies: StageTally[];
   #fuelUsed = 0;
   #outputs = 0;
+  #outputBytes = 0;
 
-  constructor(stages: readonly Stage[], topics: TopicTable, outputBytesMax: number) {
+  /** @param limits of a record: what comes out of each stage, and what comes out of all of them */
+  constructor(stages: readonly Stage[], topics: TopicTable, limits: GuestLimits) {
     assert(stages.length > 1, 'a chain has stages');
     this.#stages = stages;
-    this.#outputBytesMax = batchOutputBytesMax(outputBytesMax);
+    this.#limits = limits;
+    this.#batchOutputBytesMax = batchOutputBytesMax(limits.outputBytesMax);
     this.#records = stages.map(() => new StageRecord(topics));
     this.#tallies = stages.map(emptyTally);
   }
@@ -52,6 +58,7 @@ export class Chain implements Guest {
   run(batch: BatchContext, at: number, recordIndex: number): boolean {
     this.#fuelUsed = 0;
     this.#outputs = 0;
+    this.#outputBytes = 0;
     const begin = batch.writer.byteLength;
     this.#record(0).show(batch, at);
     if (!this.#stage(0, batch, recordIndex, begin)) return true;
@@ -86,15 +93,15 @@ export class Chain implements Guest {
       return true;
     }
     if (kind === KIND_FAILED) {
-      tally.failed += 1;
       const { code, message } = results.failure(0);
       return this.#fail(batch, recordIndex, begin, code, message, index);
     }
     const next = this.#records[index + 1];
     for (let entry = 0; entry < end; entry = results.next(entry)) {
       if (next === undefined) {
-        if (this.#write(record, entry, batch, recordIndex)) continue;
-        return this.#fail(batch, recordIndex, begin, 'guest.output_too_large', BATCH_FULL, index);
+        const excess = this.#write(record, entry, batch, recordIndex);
+        if (excess === undefined) continue;
+        return this.#fail(batch, recordIndex, begin, 'guest.output_too_large', excess, index);
       }
       if (results.topic(entry) !== DEFAULT_TOPIC) {
         return this.#fail(batch, recordIndex, begin, 'route.invalid_topic', ROUTES_EARLY, index);
@@ -114,13 +121,17 @@ export class Chain implements Guest {
     message: string,
     stage: number,
   ): false {
+    const tally = this.#tallies[stage];
+    if (tally !== undefined) tally.failed += 1;
     writer.rewind(begin);
     writer.failed(recordIndex, code, message, this.#fuelUsed, stage);
     return false;
   }
 
-  /** An output of the last stage. False when the batch's outputs come to too much. */
-  #write(record: StageRecord, entry: number, batch: BatchContext, recordIndex: number): boolean {
+  /** An output of the last stage. @returns why there is no room for it */
+  #write(record: StageRecord, entry: number, batch: BatchContext, recordIndex: number): string | undefined {
+    // Each stage keeps to the limits, but the next one has as much again for each output of it.
+    if (this.#outputs >= this.#limits.outputsMax) return tooManyOutputs(this.#limits);
     const { results, reader, at, untouched } = record;
     const { writer } = batch;
     const own = results.flags(entry);
@@ -129,7 +140,7 @@ export class Chain implements Guest {
     this.#outputs += 1;
     if (from === ALL_FROM_INPUT) {
       writer.plain(recordIndex, KIND_OUTPUT, flags, results.topic(entry), results.partition(entry), 0);
-      return true;
+      return undefined;
     }
     // What the last stage left alone and an earlier one wrote stands in the last stage's input.
     const part = (flag: number, entryStart: number, entryLength: number, recordStart: number, recordLength: number) =>
@@ -152,7 +163,9 @@ export class Chain implements Guest {
     const headersLength = results.headersLength(entry);
     const headers = part(HEADERS_FROM_INPUT, headersStart, headersLength, headersAt, reader.headersLength(at));
     const bytes = Math.max(0, key.length) + Math.max(0, value.length) + headers.length;
-    if (writer.byteLength + bytes > this.#outputBytesMax) return false;
+    this.#outputBytes += bytes;
+    if (this.#outputBytes > this.#limits.outputBytesMax) return outputsTooLarge(this.#limits);
+    if (writer.byteLength + bytes > this.#batchOutputBytesMax) return BATCH_FULL;
     let to = writer.begin(recordIndex, KIND_OUTPUT, flags, results.topic(entry), results.partition(entry), 0, bytes);
     for (const { bytes: source, start, length } of [key, value, headers]) {
       if (length <= 0) continue;
@@ -160,7 +173,7 @@ export class Chain implements Guest {
       to += length;
     }
     writer.end(key.length, value.length, headers.length);
-    return true;
+    return undefined;
   }
 }
 

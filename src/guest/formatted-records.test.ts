@@ -10,6 +10,7 @@ import {
 } from '../codec/schema.ts';
 import { systemClock } from '../base/clock.ts';
 import { packBatch, type PackedBatch } from '../pipeline/packed-batch.ts';
+import { ResultReader } from '../pipeline/packed-results.ts';
 import type { WorkResult } from '../pipeline/ports.ts';
 import { InThreadExecutor } from './in-thread-executor.ts';
 import { componentSource } from './testing/component-fixture.ts';
@@ -247,6 +248,38 @@ void test('a guest can ask what its record was written with, and is told nothing
   const plain = new InThreadExecutor(fixtureSource(), () => {});
   await plain.start();
   assert.deepEqual(written(await plain.execute(batch(Buffer.from('7'))))[0]?.[1], '"0  0 "');
+});
+
+void test('a stage that is made anew can ask it of its first record', async () => {
+  // The second stage traps at the t of true.
+  const shelf = new Shelf({ '#1': schema(1, '"int"'), '#2': schema(2, '"boolean"') });
+  const { config, module } = fixtureSource({ formats: formats({ input: { value: 'avro' } }) });
+  const source = {
+    config: { ...config, builtin: 'builtin:pass-through' },
+    module: undefined,
+    following: [{ configJson: '{}', timeoutMs: 10, builtin: undefined, module }],
+  };
+  const executor = new InThreadExecutor(source, () => {}, 0, shelf);
+  await executor.start();
+  const found = outcomes(await executor.execute(batch(frame(1, 14), frame(2, 1), frame(1, 14))));
+  assert.deepEqual(
+    found.map(({ code, value }) => code ?? value),
+    ['"2 int 0 "', 'guest.trap', '"2 int 0 "'],
+  );
+});
+
+void test('what does not fit its format is the failure of the last stage of a chain', async () => {
+  const given = formats({ output: { value: 'avro', valueSubject: FIXED } });
+  const source = {
+    config: guestConfig({ builtin: 'builtin:pass-through', formats: given }),
+    module: undefined,
+    following: [{ configJson: '{}', timeoutMs: 10, builtin: 'builtin:pass-through', module: undefined }],
+  };
+  const executor = new InThreadExecutor(source, () => {}, 0, new Shelf({ 's@latest': schema(2, '"int"') }));
+  await executor.start();
+  const { buffer } = await executor.execute(batch(Buffer.from('"text"')));
+  const { code, stage } = new ResultReader(buffer).failure(0);
+  assert.deepEqual([code, stage], ['record.schema_mismatch', 1]);
 });
 
 void test('a component can ask the same', async () => {

@@ -195,13 +195,15 @@ export class FormattedRecords {
       for (let entry = FIRST_AT; entry < answer.byteLength; entry = results.next(entry)) {
         if (this.#writeEntry(batch, at, recordIndex, entry)) continue;
         writer.rewind(begin);
-        writer.failed(recordIndex, 'guest.output_too_large', BATCH_FULL, fuelUsed);
+        writer.failed(recordIndex, 'guest.output_too_large', BATCH_FULL, fuelUsed, this.#hosts.length - 1);
         return;
       }
     } catch (thrown) {
       writer.rewind(begin);
       if (!(thrown instanceof Misfit)) throw thrown;
-      writer.failed(recordIndex, thrown.code, `output ${this.#part}: ${thrown.describe()}`, fuelUsed);
+      // The last stage has made it.
+      const stage = this.#hosts.length - 1;
+      writer.failed(recordIndex, thrown.code, `output ${this.#part}: ${thrown.describe()}`, fuelUsed, stage);
     }
   }
 

@@ -77,6 +77,15 @@ void suite('several outputs of one record', () => {
     });
   }
 
+  void test('topics that it named go with them: nobody looks them up, or makes them', async () => {
+    const result = await run(['Etone=a;ttwo=b', 'Ettwo=c;tlost=d;x', 'Etthree=e']);
+    assert.deepEqual(result.topics, ['one', 'two', 'three']);
+    assert.deepEqual(
+      outcomes(result).map(({ code, topic }) => code ?? topic),
+      ['one', 'two', 'guest.failed', 'three'],
+    );
+  });
+
   void test('only transform() has an output', async () => {
     const found = outcomes(await run(['Q', 'pass']));
     assert.deepEqual(values(found), ['guest.aborted', 'input']);

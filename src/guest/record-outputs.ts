@@ -39,6 +39,8 @@ export class RecordOutputs {
   #bytes = 0;
   /** undefined: as they are on the input. */
   #headers: RecordHeader[] | undefined;
+  /** Of those, packed. */
+  #headerBytes = 0;
   /** Of the input, once somebody has asked for them. */
   #inputHeaders: RecordHeader[] | undefined;
   /** While transform() runs. */
@@ -58,6 +60,7 @@ export class RecordOutputs {
     this.#count = 0;
     this.#bytes = 0;
     this.#headers = undefined;
+    this.#headerBytes = 0;
     this.#inputHeaders = undefined;
     this.accepting = false;
   }
@@ -66,6 +69,7 @@ export class RecordOutputs {
   leave(): void {
     this.#batch = undefined;
     this.#headers = undefined;
+    this.#headerBytes = 0;
     this.#inputHeaders = undefined;
     this.accepting = false;
   }
@@ -77,6 +81,11 @@ export class RecordOutputs {
 
   get hasOwnHeaders(): boolean {
     return this.#headers !== undefined;
+  }
+
+  /** Headers that are written with each output. */
+  get ownHeaderCount(): number {
+    return this.#headers?.length ?? 0;
   }
 
   /** Bytes that `headers()` would have to decode. */
@@ -92,10 +101,12 @@ export class RecordOutputs {
   }
 
   setHeaders(headers: RecordHeader[]): void {
-    if (headersByteLength(headers) > this.#limits.outputBytesMax) {
+    const bytes = headersByteLength(headers);
+    if (bytes > this.#limits.outputBytesMax) {
       throw new GuestFault('guest.output_too_large', 'the headers it sets are larger than limits.output_bytes');
     }
     this.#headers = headers;
+    this.#headerBytes = bytes;
   }
 
   /** Takes back all of them: the record has failed, or is dropped. */
@@ -104,13 +115,19 @@ export class RecordOutputs {
     this.#count = 0;
   }
 
+  /** Throws as `add` would: before anything is done for an output that has no room. */
+  checkRoom(key: OutputPart, value: OutputPart): void {
+    if (this.#batch === undefined) return;
+    this.#check(bytesOf(key) + bytesOf(value) + this.#headerBytes, this.#batch.writer.byteLength);
+  }
+
   /** Throws GuestFault guest.output_too_large when there are too many, or they come to too much. */
   add(key: OutputPart, value: OutputPart, topic: number): void {
     const batch = this.#batch;
     if (batch === undefined) return;
     const { writer } = batch;
     const headers = this.#headers;
-    const headerBytes = headers === undefined ? 0 : headersByteLength(headers);
+    const headerBytes = this.#headerBytes;
     const bytes = bytesOf(key) + bytesOf(value) + headerBytes;
     this.#check(bytes, writer.byteLength);
     const flags =
@@ -142,21 +159,21 @@ export class RecordOutputs {
   }
 
   #check(bytes: number, batchBytes: number): void {
-    const { outputsMax, outputBytesMax } = this.#limits;
-    if (this.#count >= outputsMax) {
-      throw new GuestFault(
-        'guest.output_too_large',
-        `more than ${outputsMax} outputs of one record: limits.record_outputs`,
-      );
-    }
-    if (this.#bytes + bytes > outputBytesMax) {
-      throw new GuestFault(
-        'guest.output_too_large',
-        `the outputs of one record came to more than ${outputBytesMax} bytes: limits.output_bytes`,
-      );
+    const limits = this.#limits;
+    if (this.#count >= limits.outputsMax) throw new GuestFault('guest.output_too_large', tooManyOutputs(limits));
+    if (this.#bytes + bytes > limits.outputBytesMax) {
+      throw new GuestFault('guest.output_too_large', outputsTooLarge(limits));
     }
     if (batchBytes + bytes > this.#batchOutputBytesMax) throw new GuestFault('guest.output_too_large', BATCH_FULL);
   }
+}
+
+export function tooManyOutputs({ outputsMax }: GuestLimits): string {
+  return `more than ${outputsMax} outputs of one record: limits.record_outputs`;
+}
+
+export function outputsTooLarge({ outputBytesMax }: GuestLimits): string {
+  return `the outputs of one record came to more than ${outputBytesMax} bytes: limits.output_bytes`;
 }
 
 function headersOf(reader: BatchReader | undefined, at: number): RecordHeader[] {

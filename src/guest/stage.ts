@@ -55,11 +55,16 @@ export class Stage {
 
   /** The guest, made anew when the one before has failed. Throws as `open`. */
   get guest(): Guest {
-    if (this.#guest !== undefined) return this.#guest;
-    this.#events.replaced();
-    this.open();
+    this.revive();
     assert(this.#guest !== undefined, 'a stage that was opened has a guest');
     return this.#guest;
+  }
+
+  /** Makes the guest anew when the one before has failed. Throws as `open`. */
+  revive(): void {
+    if (this.#guest !== undefined) return;
+    this.#events.replaced();
+    this.open();
   }
 
   /** It must not be used again. */

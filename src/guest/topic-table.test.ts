@@ -14,3 +14,11 @@ void test('a name keeps its index; a full table takes no more; a reset leaves ea
   assert.equal(table.intern('b'), 0);
   assert.equal(names[0], 'a');
 });
+
+void test("what is taken back is forgotten, and its index is the next name's", () => {
+  const table = new TopicTable();
+  for (const name of ['a', 'b', 'c']) table.intern(name);
+  table.rewind(1);
+  assert.deepEqual(table.names, ['a']);
+  assert.deepEqual([table.intern('c'), table.intern('a'), table.intern('b')], [1, 0, 2]);
+});

@@ -25,6 +25,11 @@ export class TopicTable {
     return index;
   }
 
+  /** Forgets all but the first `count`: what a record named that has come to nothing. */
+  rewind(count: number): void {
+    for (const name of this.#names.splice(count)) this.#indexes.delete(name);
+  }
+
   get names(): readonly string[] {
     return this.#names;
   }

@@ -169,10 +169,12 @@ export class ResultWriter {
   #grow(bytesMin: number): void {
     const larger = new SharedArrayBuffer(Math.max(bytesMin, this.#buffer.byteLength * 2));
     const bytes = new Uint8Array(larger);
+    const view = new DataView(larger);
     bytes.set(this.#bytes.subarray(0, this.#at));
+    // All at once: a guest that emits at the end of its stack may have each call in here throw.
     this.#buffer = larger;
     this.#bytes = bytes;
-    this.#view = new DataView(larger);
+    this.#view = view;
   }
 }
 

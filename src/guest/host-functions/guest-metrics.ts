@@ -18,12 +18,17 @@ export class GuestMetricTotals {
 
   absorb(changes: GuestMetricChanges | undefined): void {
     for (const [name, by] of changes?.counters ?? []) {
-      if (hasRoom(this.counters, name)) this.counters.set(name, (this.counters.get(name) ?? 0) + by);
+      if (hasRoom(this.counters, name)) this.counters.set(name, sum(this.counters.get(name), by));
     }
     for (const [name, value] of changes?.gauges ?? []) {
       if (hasRoom(this.gauges, name)) this.gauges.set(name, value);
     }
   }
+}
+
+/** A counter that has come to its end stays there: infinity is no number that could be counted on from, or told as JSON. */
+function sum(count: number | undefined, by: number): number {
+  return Math.min((count ?? 0) + by, Number.MAX_VALUE);
 }
 
 /** Threads, and versions one after the other, may each have names of their own. */
@@ -51,7 +56,7 @@ export class GuestMetrics {
   /** False: no name of a metric, or an amount that no counter can grow by. */
   add(name: string, by: number): boolean {
     if (!NAME.test(name) || !(by >= 0) || !Number.isFinite(by)) return false;
-    if (this.#admits(`c${name}`, name)) this.#counters.set(name, (this.#counters.get(name) ?? 0) + by);
+    if (this.#admits(`c${name}`, name)) this.#counters.set(name, sum(this.#counters.get(name), by));
     return true;
   }
 

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KNOWN_IMPORTS, knownImportsOf } from '../../catalog/known-imports.ts';
 import { BatchReader } from '../../pipeline/packed-batch.ts';
+import { ResultWriter } from '../../pipeline/packed-results.ts';
+import { byteView } from '../byte-view.ts';
+import { GuestFault } from '../guest-failure.ts';
 import { GuestMemory } from '../guest-memory.ts';
 import { RecordOutputs } from '../record-outputs.ts';
 import { TopicTable } from '../topic-table.ts';
@@ -14,21 +17,21 @@ import { LogBuffer } from './log-buffer.ts';
 
 const LIMITS = { outputBytesMax: 1024, outputsMax: 3, initTimeoutMs: 1, logLinesPerSecond: 1, logLineBytesMax: 1 };
 
-function contextOf(topic: string, log: LogBuffer): HostContext {
-  return new HostContext(topic, log, new RecordOutputs(LIMITS), new GuestMetrics());
+function contextOf(topic: string, log: LogBuffer, outputBytesMax = LIMITS.outputBytesMax): HostContext {
+  return new HostContext(topic, log, new RecordOutputs({ ...LIMITS, outputBytesMax }), new GuestMetrics());
 }
 
 type HostFunction = (...args: (number | bigint)[]) => number | bigint | undefined;
 
 type HostFunctionCall = (module: string, name: string, ...args: (number | bigint)[]) => ReturnType<HostFunction>;
 
-function host(): {
+function host(outputBytesMax?: number): {
   readonly context: HostContext;
   readonly memory: GuestMemory;
   readonly charged: () => number;
   readonly call: HostFunctionCall;
 } {
-  const context = contextOf('a-topic', new LogBuffer(100, 100));
+  const context = contextOf('a-topic', new LogBuffer(100, 100), outputBytesMax);
   const memory = new GuestMemory(new WebAssembly.Memory({ initial: 1, maximum: 2 }));
   let fuel = 1e9;
   const set = (units: number): void => {
@@ -117,6 +120,55 @@ void test('what a call lists, writes or asks of the system is paid for, and befo
   const randomGet = hostImports(context).wasi_snapshot_preview1['random_get'] as HostFunction;
   assert.throws(() => randomGet(0, 64), outOfFuel);
   assert.ok(memory.view.bytes.subarray(0, 64).every((byte) => byte === 0));
+});
+
+void test('bytes that a call about headers decodes, compares or copies are paid for', () => {
+  const name = 'n'.repeat(30_000);
+  const value = Buffer.alloc(60_000, 1);
+  const cost = (of: string, ...args: number[]): number => {
+    const { call, charged, context, memory } = host(1_000_000);
+    memory.view.bytes.fill(255, 0, 4);
+    memory.view.bytes.write(name, 4);
+    const nine = Array.from({ length: 9 }, () => ({ name, value: null }));
+    const input = batchOf([{ value: 'x', headers: [{ name, value }, ...nine] }]).buffer;
+    const reader = new BatchReader(input);
+    const writer = new ResultWriter(new SharedArrayBuffer(1_000_000));
+    const output = byteView(writer.buffer);
+    const batch = { reader, input: byteView(input), writer, output, topics: new TopicTable() };
+    context.enter(batch, reader.recordAt(0));
+    context.outputs.begin(batch, reader.recordAt(0), 0, -1);
+    context.outputs.accepting = true;
+    // Decoded by now.
+    call('streamline', 'header_count');
+    if (of === 'emit') call('streamline', 'header_add', 4, 1, 4, 0);
+    const before = charged();
+    call('streamline', of, ...args);
+    return charged() - before;
+  };
+  assert.ok(cost('header_name', 0, 0, 65_536) > 2 * 30_000);
+  assert.ok(cost('header_value', 0, 0, 65_536) > 60_000 / 16);
+  assert.ok(cost('header_value', 0, 0, 100) < 1000, 'what is not handed over is not');
+  assert.ok(cost('header_find', 4, 30_000) > 2 * 30_000 + (10 * 30_000) / 16);
+  assert.ok(cost('header_set', 4, 1, 4, 60_000) > 60_000 / 4);
+  assert.ok(cost('emit', 0, 8, 0, 0) > 2000 + 11 * 200);
+});
+
+void test('an output that has no room names no topic, however often a guest asks', () => {
+  const { call, context, memory } = host();
+  memory.view.bytes.fill(255, 0, 4);
+  memory.view.bytes.write('abcd', 4);
+  const input = batchOf(['x']).buffer;
+  const reader = new BatchReader(input);
+  const writer = new ResultWriter(new SharedArrayBuffer(1000));
+  const topics = new TopicTable();
+  const batch = { reader, input: byteView(input), writer, output: byteView(writer.buffer), topics };
+  context.enter(batch, reader.recordAt(0));
+  context.outputs.begin(batch, reader.recordAt(0), 0, -1);
+  context.outputs.accepting = true;
+  for (let i = 0; i < 3; i += 1) call('streamline', 'emit', 0, 4, 4 + i, 1);
+  assert.throws(() => call('streamline', 'emit', 0, 4, 7, 1), GuestFault);
+  assert.throws(() => call('streamline', 'emit_tombstone', 0, 4, 7, 1), GuestFault);
+  assert.deepEqual(topics.names, ['a', 'b', 'c']);
 });
 
 void test('a write of nothing but line feeds looks at so many and counts the rest as dropped', () => {

@@ -15,9 +15,18 @@ const HEADER_NAME_BYTES_MAX = 32_767;
 const HEADER_FUEL = 200;
 /** Decoding the headers of a record, for each byte of them. */
 const HEADER_BYTE_FUEL = 50;
+/** Decoding or encoding a name, for each byte of it. */
+const NAME_BYTE_FUEL = 2;
 const EMIT_FUEL = 2000;
 /** Bytes copied for one unit, as bulk-memory operations are charged. */
 const BYTES_PER_UNIT = 16;
+/** A copy into memory that has to be found first, and given back, takes so many times as long. */
+const FRESH_MEMORY = 4;
+
+interface OutputParts {
+  readonly key: OutputPart;
+  readonly value: OutputPart;
+}
 
 export interface RecordFunctions {
   key(pointer: number, capacity: number): number;
@@ -46,15 +55,20 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
     const { memory } = context;
     if (!memory.contains(pointer, bytes.length))
       context.abort(`streamline.${call}: the buffer lies outside of the memory`);
+    charge(0, bytes.length);
     memory.view.bytes.set(bytes, pointer >>> 0);
     return bytes.length;
   };
   const charge = (units: number, bytes = 0): void => context.charge(units + Math.ceil(bytes / BYTES_PER_UNIT));
-  /** Decoded at most once a record; a loop over all of them pays for what it looks at. */
-  const headers = (looksAtAll: boolean): readonly RecordHeader[] => {
+  /** Decoded at most once a record. */
+  const headers = (): readonly RecordHeader[] => {
     context.charge(CALL_FUEL + outputs.undecodedHeaderBytes * HEADER_BYTE_FUEL);
-    const found = outputs.headers();
-    if (looksAtAll) context.charge(found.length * HEADER_FUEL);
+    return outputs.headers();
+  };
+  /** A loop over all of them pays for what it looks at: names of one length are compared to their ends. */
+  const headersBeside = (nameLength: number): readonly RecordHeader[] => {
+    const found = headers();
+    charge(found.length * HEADER_FUEL, found.length * (nameLength >>> 0));
     return found;
   };
   const changing = (call: string): void => {
@@ -62,6 +76,7 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
   };
   const nameAt = (call: string, pointer: number, length: number): string => {
     if (length >>> 0 > HEADER_NAME_BYTES_MAX) context.abort(`streamline.${call}: a name of ${length >>> 0} bytes`);
+    context.charge((length >>> 0) * NAME_BYTE_FUEL);
     return bytesAt(call, pointer, length).toString('utf8');
   };
   const newHeader = (
@@ -72,11 +87,11 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
     valueLength: number,
   ): RecordHeader => {
     changing(call);
-    charge(CALL_FUEL, bodyBytes(valueLength));
+    charge(CALL_FUEL, bodyBytes(valueLength) * FRESH_MEMORY);
     const isNull = valueLength >>> 0 === NULL_LENGTH;
     return {
       name: nameAt(call, name, nameLength),
-      value: isNull ? null : Uint8Array.from(bytesAt(call, value, valueLength)),
+      value: isNull ? null : new Uint8Array(bytesAt(call, value, valueLength)),
     };
   };
   const bodyBytes = (length: number): number => (length >>> 0 === NULL_LENGTH ? 0 : length >>> 0);
@@ -93,9 +108,13 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
     throw new GuestFault('route.too_many_topics', `${call}() named more topics in one batch than results can carry`);
   };
   /** Refusing costs time too: a guest may catch it and ask again. */
-  const adding = (add: () => void): void => {
+  const adding = (makeParts: () => OutputParts, call: string, topic: number, topicLength: number): void => {
+    context.charge(outputs.ownHeaderCount * HEADER_FUEL);
     try {
-      add();
+      const { key, value } = makeParts();
+      // Before the topic: what has no room names none.
+      outputs.checkRoom(key, value);
+      outputs.add(key, value, topicAt(call, topic, topicLength));
     } catch (thrown) {
       context.charge(ABORT_FUEL);
       throw thrown;
@@ -108,36 +127,37 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
       if (record === undefined || record.reader.keyLength(record.at) < 0) return -1;
       const start = record.at + RECORD.key;
       const bytes = record.reader.bytes.subarray(start, start + record.reader.keyLength(record.at));
-      charge(0, bytes.length);
       return give('key', bytes, pointer, capacity);
     },
     header_count() {
-      return headers(false).length;
+      return headers().length;
     },
     header_name(index, pointer, capacity) {
-      const header = headers(false)[index >>> 0];
-      return header === undefined ? -1 : give('header_name', Buffer.from(header.name, 'utf8'), pointer, capacity);
+      const header = headers()[index >>> 0];
+      if (header === undefined) return -1;
+      context.charge(header.name.length * NAME_BYTE_FUEL);
+      return give('header_name', Buffer.from(header.name, 'utf8'), pointer, capacity);
     },
     header_value(index, pointer, capacity) {
-      const header = headers(false)[index >>> 0];
+      const header = headers()[index >>> 0];
       return header === undefined ? -1 : give('header_value', header.value, pointer, capacity);
     },
     header_find(name, nameLength) {
       const wanted = nameAt('header_find', name, nameLength);
-      return headers(true).findLastIndex((header) => header.name === wanted);
+      return headersBeside(nameLength).findLastIndex((header) => header.name === wanted);
     },
     header_set(name, nameLength, value, valueLength) {
       const own = newHeader('header_set', name, nameLength, value, valueLength);
-      outputs.setHeaders([...headers(true).filter((header) => header.name !== own.name), own]);
+      outputs.setHeaders([...headersBeside(nameLength).filter((header) => header.name !== own.name), own]);
     },
     header_add(name, nameLength, value, valueLength) {
       const own = newHeader('header_add', name, nameLength, value, valueLength);
-      outputs.setHeaders([...headers(true), own]);
+      outputs.setHeaders([...headersBeside(0), own]);
     },
     header_remove(name, nameLength) {
       changing('header_remove');
       const unwanted = nameAt('header_remove', name, nameLength);
-      const before = headers(true);
+      const before = headersBeside(nameLength);
       const left = before.filter((header) => header.name !== unwanted);
       if (left.length < before.length) outputs.setHeaders(left);
       return before.length - left.length;
@@ -146,10 +166,8 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
       charge(EMIT_FUEL, length >>> 0);
       changing('emit');
       bytesAt('emit', payload, length);
-      adding(() => {
-        const { key, value } = payloadParts(context.memory.view, payload >>> 0, length >>> 0, framed, 'emit()');
-        outputs.add(key, value, topicAt('emit', topic, topicLength));
-      });
+      const parts = (): OutputParts => payloadParts(context.memory.view, payload >>> 0, length >>> 0, framed, 'emit()');
+      adding(parts, 'emit', topic, topicLength);
     },
     emit_tombstone(key, keyLength, topic, topicLength) {
       charge(EMIT_FUEL, bodyBytes(keyLength));
@@ -157,10 +175,8 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
       const length = bodyBytes(keyLength);
       bytesAt('emit_tombstone', key, length);
       const own: OutputPart = { from: context.memory.view, start: key >>> 0, length };
-      adding(() => {
-        const keyPart = keyLength >>> 0 === NULL_LENGTH ? 'null' : own;
-        outputs.add(keyPart, 'null', topicAt('emit_tombstone', topic, topicLength));
-      });
+      const parts = (): OutputParts => ({ key: keyLength >>> 0 === NULL_LENGTH ? 'null' : own, value: 'null' });
+      adding(parts, 'emit_tombstone', topic, topicLength);
     },
   };
 }
