@@ -36,3 +36,20 @@ void test('a guest with more than 2 GiB of memory gets its records and gives its
   const values = ['hello 1', 'hello 22', 'a longer one, of some more words'];
   assert.deepEqual(gist(await executor.execute(batchOf(values))), values);
 });
+
+void test('I4: a guest that catches what a host function ends its call with fails all the same', async () => {
+  const imports = [{ module: 'streamline', name: 'emit', params: ['i32', 'i32', 'i32', 'i32'], results: [] }] as const;
+  const emit = (pointer: number): number[] => [0x41, ...leb(pointer), 0x41, 8, 0x41, 0, 0x41, 0, 0x10, 0];
+  // try: emit from outside of the memory; catch_all: go on, emit a good one, answer 0. And without the bad one.
+  const caught = [0x06, 0x40, ...emit(-1), 0x19, 0x0b, ...emit(0), 0x41, 0];
+  const gists = await Promise.all(
+    [caught, [...emit(0), 0x41, 0]].map(async (code) => {
+      const executor = await open({ imports, functions: [{ ...TRANSFORM, code }] }, 2);
+      return gist(await executor.execute(batchOf(['12345678', '12345678'])));
+    }),
+  );
+  assert.deepEqual(gists, [
+    ['guest.aborted', 'guest.aborted'],
+    ['\0'.repeat(8), '\0'.repeat(8)],
+  ]);
+});

@@ -148,7 +148,9 @@ export class GuestInstance implements Guest {
       copyBytes(batch.input, start, this.#memory.view, buffers.inputPointer, length);
       if (this.#filter !== undefined) {
         this.#call = 'filter';
-        if (this.#filter(buffers.inputPointer, length) === 0) {
+        const passes = this.#filter(buffers.inputPointer, length);
+        this.#host.settle();
+        if (passes === 0) {
           writer.plain(recordIndex, KIND_FILTERED, 0, DEFAULT_TOPIC, partition, this.#fuelUsed());
           return true;
         }
@@ -157,6 +159,7 @@ export class GuestInstance implements Guest {
       outputs.accepting = true;
       const written = this.#transform(buffers.inputPointer, length, buffers.outputPointer) >>> 0;
       outputs.accepting = false;
+      this.#host.settle();
       if (written === FAILED) {
         outputs.discard();
         // An orderly answer: the instance stays.
@@ -216,6 +219,7 @@ export class GuestInstance implements Guest {
     const nameAt = passed ? outputPointer : inputPointer;
     const nameLength =
       (passed ? route(inputPointer, inputLength, nameAt) : route(outputPointer, written, nameAt)) >>> 0;
+    this.#host.settle();
     if (nameLength === 0) return DEFAULT_TOPIC;
     if (nameLength > (passed ? outputCapacity : inputCapacity)) {
       throw new GuestFault(

@@ -128,6 +128,7 @@ export class ComponentGuest implements Guest {
     let sound = true;
     try {
       result = this.#call(batch, at);
+      this.#host.settle();
       // Core modules check their own fuel as they go; all together are looked at here.
       if (this.#fuelLeft() < 0) throw usedUp('transform', this.#config.timeoutMs);
       this.#lifting.lift(batch, result, recordIndex, partition);

@@ -40,6 +40,7 @@ export class HostContext {
   topics: TopicTable | undefined;
   /** Nanoseconds, moved by each look at the clock and never by time itself: see wasi.ts. */
   monotonicNs = 0n;
+  #fault: unknown;
   #memory: GuestMemory | undefined;
   #fuel: FuelGauge | undefined;
   #reader: BatchReader | undefined;
@@ -72,6 +73,7 @@ export class HostContext {
 
   /** A record begins: metadata functions answer from it. */
   enter(batch: Pick<BatchContext, 'reader' | 'topics'>, at: number): void {
+    this.#fault = undefined;
     this.#reader = batch.reader;
     this.#recordAt = at;
     this.topics = batch.topics;
@@ -105,7 +107,18 @@ export class HostContext {
   /** Ends the guest's call because of what it did, or asked for. */
   abort(message: string): never {
     this.charge(ABORT_FUEL);
-    throw new GuestAbort(message);
+    throw this.blame(new GuestAbort(message));
+  }
+
+  /** Keeps the first fault of a record: a guest may catch what ends its call, and go on as if nothing had been. */
+  blame<T>(fault: T): T {
+    this.#fault ??= fault;
+    return fault;
+  }
+
+  /** After a call of the guest's that came back: throws what it caught of ours, so that the record fails all the same. */
+  settle(): void {
+    if (this.#fault !== undefined) throw this.#fault;
   }
 
   /** undefined outside a record, and where its format knows no schema. */

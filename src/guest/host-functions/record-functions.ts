@@ -108,6 +108,14 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
     throw new GuestFault('route.too_many_topics', `${call}() named more topics in one batch than results can carry`);
   };
   /** Refusing costs time too: a guest may catch it and ask again. */
+  const setHeaders = (changed: RecordHeader[]): void => {
+    try {
+      outputs.setHeaders(changed);
+    } catch (thrown) {
+      context.charge(ABORT_FUEL);
+      throw context.blame(thrown);
+    }
+  };
   const adding = (makeParts: () => OutputParts, call: string, topic: number, topicLength: number): void => {
     context.charge(outputs.ownHeaderCount * HEADER_FUEL);
     try {
@@ -117,7 +125,7 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
       outputs.add(key, value, topicAt(call, topic, topicLength));
     } catch (thrown) {
       context.charge(ABORT_FUEL);
-      throw thrown;
+      throw context.blame(thrown);
     }
   };
   return {
@@ -148,18 +156,18 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
     },
     header_set(name, nameLength, value, valueLength) {
       const own = newHeader('header_set', name, nameLength, value, valueLength);
-      outputs.setHeaders([...headersBeside(nameLength).filter((header) => header.name !== own.name), own]);
+      setHeaders([...headersBeside(nameLength).filter((header) => header.name !== own.name), own]);
     },
     header_add(name, nameLength, value, valueLength) {
       const own = newHeader('header_add', name, nameLength, value, valueLength);
-      outputs.setHeaders([...headersBeside(0), own]);
+      setHeaders([...headersBeside(0), own]);
     },
     header_remove(name, nameLength) {
       changing('header_remove');
       const unwanted = nameAt('header_remove', name, nameLength);
       const before = headersBeside(nameLength);
       const left = before.filter((header) => header.name !== unwanted);
-      if (left.length < before.length) outputs.setHeaders(left);
+      if (left.length < before.length) setHeaders(left);
       return before.length - left.length;
     },
     emit(payload, length, topic, topicLength) {
