@@ -14,7 +14,7 @@ import {
 } from '../go/testing/template-project.ts';
 
 const COMMITTED = join(import.meta.dirname, 'testing/template.wasm');
-const toolchain = withToolchain('c', true);
+const toolchain = withToolchain('c', false);
 
 const CONFIG = { fields: ['email'] };
 const MASKED: readonly TestRecord[] = [
