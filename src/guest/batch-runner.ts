@@ -186,7 +186,7 @@ export class BatchRunner {
   }
 
   /**
-   * Answers every record of the batch with one entry, in order.
+   * Answers every record of the batch, in order.
    * @param condemned records the guest is not shown: they are answered with the failure given
    * @param result where to write; replaced by a larger buffer when needed
    * @returns the results, or the schemas it needs to go on: then `supply` them and call `resume`.

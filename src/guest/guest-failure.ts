@@ -18,6 +18,10 @@ export class GuestFault extends Error implements GuestFailure {
   }
 }
 
+export function outOfFuel(call: string, timeoutMs: number): GuestFault {
+  return new GuestFault('guest.out_of_fuel', `${call}() used up the fuel of timeout_ms ${String(timeoutMs)}`);
+}
+
 /**
  * What a thrown value says about the guest's call. Rethrows what no guest can cause: that is a bug of ours.
  * @param fuelLeft as the meter has it after the call; Infinity for a module without a meter
@@ -26,9 +30,7 @@ export function guestFailureOf(thrown: unknown, call: string, fuelLeft: number, 
   if (thrown instanceof GuestFault) return thrown;
   if (thrown instanceof GuestAbort) return { code: 'guest.aborted', message: `${call}(): ${thrown.message}` };
   // Before the kinds of trap: a meter traps with `unreachable`, which a guest may also do by itself.
-  if (fuelLeft < 0) {
-    return { code: 'guest.out_of_fuel', message: `${call}() used up the fuel of timeout_ms ${String(timeoutMs)}` };
-  }
+  if (fuelLeft < 0) return outOfFuel(call, timeoutMs);
   if (thrown instanceof WebAssembly.RuntimeError) {
     return { code: 'guest.trap', message: `${call}(): ${thrown.message}` };
   }

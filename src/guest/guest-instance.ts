@@ -14,15 +14,16 @@ import { copyBytes } from './byte-view.ts';
 import { GuestBuffers } from './guest-buffers.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { GuestFault, guestFailureOf } from './guest-failure.ts';
+import { initFailure, instantiationFailure } from './init-failure.ts';
+import { writeUnshownTombstone } from './unshown-tombstone.ts';
 import { GuestMemory } from './guest-memory.ts';
+import { checkTopicLength } from './topic-table.ts';
 import { framedKeyLength, payloadParts } from './payload.ts';
 import type { OutputPart } from './record-outputs.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import type { HostContext } from './host-functions/host-context.ts';
 
 const FAILED = 0xffffffff;
-/** Kafka's own limit on a topic name. */
-const TOPIC_BYTES_MAX = 249;
 type RecordCall = (pointer: number, length: number) => number;
 type OutputCall = (pointer: number, length: number, output: number) => number;
 
@@ -127,8 +128,7 @@ export class GuestInstance implements Guest {
     const partition = this.#partitionOfInput ? reader.partition(at) : -1;
     const valueLength = reader.valueLength(at);
     if (valueLength < 0 && !this.#tombstonesToGuest) {
-      if (this.#config.tombstones === 'drop') writer.plain(recordIndex, KIND_FILTERED, 0, DEFAULT_TOPIC, partition, 0);
-      else writer.plain(recordIndex, KIND_OUTPUT, ALL_FROM_INPUT, DEFAULT_TOPIC, partition, 0);
+      writeUnshownTombstone(writer, recordIndex, this.#config.tombstones, partition);
       return true;
     }
     const buffers = this.#buffers;
@@ -227,13 +227,8 @@ export class GuestInstance implements Guest {
         `route() returned a length of ${String(nameLength)}, past its buffer`,
       );
     }
-    if (nameLength > TOPIC_BYTES_MAX) {
-      const limit = `Kafka takes ${String(TOPIC_BYTES_MAX)}`;
-      throw new GuestFault('route.invalid_topic', `route() named a topic of ${String(nameLength)} bytes: ${limit}`);
-    }
-    const topic = batch.topics.intern(this.#memory.view.bytes.toString('utf8', nameAt, nameAt + nameLength));
-    if (topic !== DEFAULT_TOPIC) return topic;
-    throw new GuestFault('route.too_many_topics', 'route() named more topics in one batch than results can carry');
+    checkTopicLength(nameLength, 'route');
+    return batch.topics.named(this.#memory.view.bytes.toString('utf8', nameAt, nameAt + nameLength), 'route()');
   }
 
   #writeFramed(batch: BatchContext, recordIndex: number, topic: number, partition: number, written: number): void {
@@ -270,14 +265,7 @@ function instantiate(
   try {
     return new WebAssembly.Instance(prepared.module, imports);
   } catch (thrown) {
-    if (thrown instanceof WebAssembly.LinkError) {
-      throw new StreamlineError('guest.init_failed', `the module does not link: ${thrown.message}`, { cause: thrown });
-    }
-    if (thrown instanceof RangeError && !thrown.message.includes('call stack')) {
-      throw new StreamlineError('guest.init_failed', `no memory for an instance: ${thrown.message}`, { cause: thrown });
-    }
-    // A start section, which runs on the budget the meter gives it.
-    throw initFailure(thrown, 'start', Infinity, config);
+    throw instantiationFailure(thrown, 'module', thrown instanceof WebAssembly.LinkError, config);
   }
 }
 
@@ -313,16 +301,6 @@ function initRejected(): StreamlineError {
     configPath: '/config',
     suggestion: "see the guest's log lines and its documentation for the config it expects",
   });
-}
-
-function initFailure(thrown: unknown, call: string, fuelLeft: number, config: GuestConfig): StreamlineError {
-  if (thrown instanceof StreamlineError) return thrown;
-  const failure = guestFailureOf(thrown, call, fuelLeft, config.limits.initTimeoutMs);
-  if (failure.code !== 'guest.out_of_fuel') return new StreamlineError('guest.init_failed', failure.message);
-  return new StreamlineError(
-    'guest.init_failed',
-    `${call}() ran out of fuel: it may take what ${String(config.limits.initTimeoutMs)} ms of a record's time would buy`,
-  );
 }
 
 function outputTooLong(written: number, capacity: number): GuestFault {

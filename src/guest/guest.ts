@@ -17,8 +17,8 @@ export interface BatchContext {
 /** What runs records: an instance of a module, or a builtin. */
 export interface Guest {
   /**
-   * Runs one record and writes its one entry; `at` is its position in the reader's buffer. A record's failure is an entry
-   * too. Answers false when the guest must not be used again.
+   * Runs one record and writes its entries, one or, of several outputs, more; `at` is its position in the reader's buffer. A record's failure
+   * is an entry too. Answers false when the guest must not be used again.
    */
   run(batch: BatchContext, at: number, recordIndex: number): boolean;
 }

@@ -10,7 +10,7 @@ import type { GuestLogLine } from '../guest/host-functions/log-buffer.ts';
 import { poolLimits, ThreadedExecutor } from '../guest/threaded-executor.ts';
 import { packBatch, type PlainRecord } from '../pipeline/packed-batch.ts';
 import { readSchemaFiles } from '../registry/schema-files.ts';
-import { missingOutput, routeInTheMidst } from '../spec/late-fault.ts';
+import { checkRoutes } from '../spec/late-fault.ts';
 import type { RegistryConfig } from '../spec/registry-config.ts';
 import type { SidecarLimits } from '../spec/sidecar-config.ts';
 import { isBuiltin } from '../spec/spec-name.ts';
@@ -176,15 +176,6 @@ function placed(config: TransformationConfig, folder: string, thrown: unknown): 
   const { code, message, configPath, suggestion } = thrown;
   const place = stage === undefined ? config.source : resolve(folder, stage.wasmModule);
   return new StreamlineError(code, message, { place, configPath, suggestion, cause: thrown });
-}
-
-/** As a deploy checks it. */
-function checkRoutes(config: TransformationConfig, modules: readonly (PreparedModule | undefined)[]): void {
-  const routes = (module: PreparedModule | undefined): boolean => module?.facts.exports.route === true;
-  const early = modules.slice(0, -1).findIndex((module) => module?.facts.abi === 'core' && routes(module));
-  if (early >= 0) throw routeInTheMidst(config, early);
-  const fault = missingOutput(config, { route: routes(modules.at(-1)) });
-  if (fault !== undefined) throw fault;
 }
 
 function exportsOf(modules: readonly (PreparedModule | undefined)[]): LabExports {

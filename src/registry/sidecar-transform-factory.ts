@@ -14,7 +14,7 @@ import { RoutedTopics } from '../kafka/routed-topics.ts';
 import { checkTopics } from '../kafka/topic-check.ts';
 import { chooseTransport, type KafkaTransport } from '../kafka/transport.ts';
 import type { Logger } from '../observe/log.ts';
-import { missingModule, missingOutput, modulePath, routeInTheMidst } from '../spec/late-fault.ts';
+import { checkRoutes, missingModule, modulePath } from '../spec/late-fault.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
 import { isBuiltin } from '../spec/spec-name.ts';
 import { placeOf } from '../spec/spec-place.ts';
@@ -99,12 +99,7 @@ export class SidecarTransformFactory implements TransformFactory {
     for (const [stage, { wasmModule }] of config.stages.entries()) {
       modules.push(isBuiltin(wasmModule) ? undefined : await this.#prepare(config, stage));
     }
-    const routes = (module: PreparedModule | undefined): boolean => module?.facts.exports.route ?? false;
-    // A component may route, or not: it shows record by record.
-    const early = modules.slice(0, -1).findIndex((module) => module?.facts.abi === 'core' && routes(module));
-    if (early >= 0) throw routeInTheMidst(config, early);
-    const fault = missingOutput(config, { route: routes(modules.at(-1)) });
-    if (fault !== undefined) throw fault;
+    checkRoutes(config, modules);
     return modules;
   }
 

@@ -38,6 +38,24 @@ export function routeInTheMidst(config: TransformationConfig, stage: number): St
   });
 }
 
+/** What a module may do about topics, as a deploy looks at it. */
+interface Routing {
+  readonly facts: { readonly abi: 'core' | 'component'; readonly exports: { readonly route: boolean } };
+}
+
+/**
+ * Throws where a stage before the last exports route(), or none can name the topic that the spec does not.
+ * @param modules of the stages; undefined for a builtin
+ */
+export function checkRoutes(config: TransformationConfig, modules: readonly (Routing | undefined)[]): void {
+  const routes = (module: Routing | undefined): boolean => module?.facts.exports.route ?? false;
+  // A component may route, or not: it shows record by record.
+  const early = modules.slice(0, -1).findIndex((module) => module?.facts.abi === 'core' && routes(module));
+  if (early >= 0) throw routeInTheMidst(config, early);
+  const fault = missingOutput(config, { route: routes(modules.at(-1)) });
+  if (fault !== undefined) throw fault;
+}
+
 /** output_topic "" asks route() for a topic; without one records would have nowhere to go. */
 export function missingOutput(
   config: TransformationConfig,

@@ -1,9 +1,11 @@
 import { StreamlineError } from '../../base/error.ts';
 import type { PreparedComponent } from '../../catalog/component-plan.ts';
 import { FUEL_PER_MS, type PreparedModule } from '../../catalog/prepared-module.ts';
-import { ALL_FROM_INPUT, DEFAULT_TOPIC, KIND_FILTERED, KIND_OUTPUT, RESULT } from '../../pipeline/packed-results.ts';
+import { RESULT } from '../../pipeline/packed-results.ts';
 import type { GuestConfig } from '../guest-config.ts';
-import { GuestFault, guestFailureOf } from '../guest-failure.ts';
+import { GuestFault, guestFailureOf, outOfFuel } from '../guest-failure.ts';
+import { initFailure, instantiationFailure } from '../init-failure.ts';
+import { writeUnshownTombstone } from '../unshown-tombstone.ts';
 import type { BatchContext, Guest } from '../guest.ts';
 import type { componentFunctions } from '../host-functions/component.ts';
 import type { HostContext } from '../host-functions/host-context.ts';
@@ -99,7 +101,7 @@ export class ComponentGuest implements Guest {
     try {
       instance.setFuel(budget);
       if (plan.init !== undefined) initialise(instance.lifted<Init>(plan.init), config);
-      if (instance.fuelLeft(budget) < 0) throw usedUp('init', config.limits.initTimeoutMs);
+      if (instance.fuelLeft(budget) < 0) throw outOfFuel('init', config.limits.initTimeoutMs);
     } catch (thrown) {
       throw initFailure(thrown, 'init', instance.fuelLeft(budget), config);
     }
@@ -111,8 +113,7 @@ export class ComponentGuest implements Guest {
     const partition = this.#partitionOfInput ? reader.partition(at) : -1;
     const valueLength = reader.valueLength(at);
     if (valueLength < 0 && !this.#tombstonesToGuest) {
-      if (this.#config.tombstones === 'drop') writer.plain(recordIndex, KIND_FILTERED, 0, DEFAULT_TOPIC, partition, 0);
-      else writer.plain(recordIndex, KIND_OUTPUT, ALL_FROM_INPUT, DEFAULT_TOPIC, partition, 0);
+      writeUnshownTombstone(writer, recordIndex, this.#config.tombstones, partition);
       return true;
     }
     const begin = writer.byteLength;
@@ -130,7 +131,7 @@ export class ComponentGuest implements Guest {
       result = this.#call(batch, at);
       this.#host.settle();
       // Core modules check their own fuel as they go; all together are looked at here.
-      if (this.#fuelLeft() < 0) throw usedUp('transform', this.#config.timeoutMs);
+      if (this.#fuelLeft() < 0) throw outOfFuel('transform', this.#config.timeoutMs);
       this.#lifting.lift(batch, result, recordIndex, partition);
       writer.view.setFloat64(begin + RESULT.fuelUsed, this.#fuelUsed(), true);
     } catch (thrown) {
@@ -190,10 +191,6 @@ export class ComponentGuest implements Guest {
   }
 }
 
-function usedUp(call: string, timeoutMs: number): GuestFault {
-  return new GuestFault('guest.out_of_fuel', `${call}() used up the fuel of timeout_ms ${String(timeoutMs)}`);
-}
-
 function instantiate(
   component: PreparedComponent,
   config: GuestConfig,
@@ -204,15 +201,8 @@ function instantiate(
   try {
     return new ComponentInstance(component, host, functions, startFuel);
   } catch (thrown) {
-    if (thrown instanceof WebAssembly.LinkError || thrown instanceof TypeError) {
-      const text = `the component does not link: ${thrown.message}`;
-      throw new StreamlineError('guest.init_failed', text, { cause: thrown });
-    }
-    if (thrown instanceof RangeError && !thrown.message.includes('call stack')) {
-      const text = `no memory for an instance: ${thrown.message}`;
-      throw new StreamlineError('guest.init_failed', text, { cause: thrown });
-    }
-    throw initFailure(thrown, 'start', Infinity, config);
+    const doesNotLink = thrown instanceof WebAssembly.LinkError || thrown instanceof TypeError;
+    throw instantiationFailure(thrown, 'component', doesNotLink, config);
   }
 }
 
@@ -239,14 +229,4 @@ function initMessage(bytes: Buffer, result: number): string {
   const length = bytes.readUInt32LE(result + 8);
   if (at + length > bytes.length) throw lie('a pointer to outside of its memory');
   return printable(bytes.toString('utf8', at, at + Math.min(length, INIT_MESSAGE_BYTES_MAX)));
-}
-
-function initFailure(thrown: unknown, call: string, fuelLeft: number, config: GuestConfig): StreamlineError {
-  if (thrown instanceof StreamlineError) return thrown;
-  const failure = guestFailureOf(thrown, call, fuelLeft, config.limits.initTimeoutMs);
-  if (failure.code !== 'guest.out_of_fuel') return new StreamlineError('guest.init_failed', failure.message);
-  return new StreamlineError(
-    'guest.init_failed',
-    `${call}() ran out of fuel: it may take what ${String(config.limits.initTimeoutMs)} ms of a record's time would buy`,
-  );
 }

@@ -13,6 +13,7 @@ import { GuestFault } from '../guest-failure.ts';
 import type { GuestMemory } from '../guest-memory.ts';
 import type { BatchContext } from '../guest.ts';
 import { printable } from '../host-functions/log-buffer.ts';
+import { TOPIC_BYTES_MAX } from '../topic-table.ts';
 import { HEADER } from './record-lowering.ts';
 
 /** Layout of wit/'s results in memory. */
@@ -20,8 +21,6 @@ export const RESULT_RECORD = { bytes: 16, ok: 4, message: 4, retry: 12 } as cons
 const OUTPUT_RECORD = { bytes: 48, topic: 0, key: 12, value: 24, headers: 36 } as const;
 
 const MESSAGE_BYTES_MAX = 4000;
-/** Kafka's own limit on a topic name. */
-const TOPIC_BYTES_MAX = 249;
 const NONE = -1;
 
 /** An optional list or string: where and how long; a length of -1 when there is none. */
@@ -165,9 +164,7 @@ export class ResultLifting {
     }
     const name = this.#memory.view.bytes.subarray(at, at + length);
     if (!isUtf8(name)) throw lie('a topic that is not UTF-8');
-    const topic = batch.topics.intern(name.toString('utf8'));
-    if (topic !== DEFAULT_TOPIC) return topic;
-    throw new GuestFault('route.too_many_topics', 'outputs name more topics in one batch than results can carry');
+    return batch.topics.named(name.toString('utf8'), 'outputs');
   }
 
   #failure(at: number): GuestFault {

@@ -4,22 +4,22 @@ import type { CanonicalMemory } from './canonical-memory.ts';
 import type { LoweredFunction, LoweredInterface } from './component.ts';
 import { CALL_FUEL, type HostContext } from './host-context.ts';
 import { WRITTEN_BYTES_MAX } from './log-buffer.ts';
+import {
+  CLOCK_STEP_NS,
+  LISTED_FUEL,
+  LISTED_MAX,
+  NS_PER_MS,
+  RANDOM_BYTES_MAX,
+  RANDOM_BYTE_FUEL,
+  RANDOM_FUEL,
+  WRITTEN_BYTE_FUEL,
+} from './wasi-costs.ts';
 
 /** Handles: there is one of each kind, and it is always the same. */
 const STDIN = 1;
 const STDOUT = 2;
 const STDERR = 3;
 const POLLABLE = 4;
-
-/** As in wasi.ts, which see: clocks, random bytes and output are the same here. */
-const CLOCK_STEP_NS = 1000n;
-const RANDOM_BYTES_MAX = 65536n;
-const RANDOM_FUEL = 20_000;
-const RANDOM_BYTE_FUEL = 3;
-const LISTED_FUEL = 2500;
-const LISTED_MAX = 64;
-const WRITTEN_BYTE_FUEL = 5;
-const NS_PER_MS = 1_000_000n;
 
 /** Case of `stream-error`. */
 const CLOSED = 1;

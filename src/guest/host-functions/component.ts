@@ -2,15 +2,9 @@ import type { COMPONENT_IMPORTS } from '../../catalog/component-imports.ts';
 import type { HostItem } from '../../catalog/component-plan.ts';
 import type { CanonicalMemory } from './canonical-memory.ts';
 import { componentWasi } from './component-wasi.ts';
-import { GUEST_METRICS_MAX } from './guest-metrics.ts';
-import { CALL_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
+import { METRIC_FUEL, METRIC_NAME_BYTES_MAX, NO_METRIC } from './guest-metrics.ts';
+import { BYTES_PER_UNIT, CALL_FUEL, LOG_LINE_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
 import { guestLogLevel } from './log-buffer.ts';
-
-const LOG_LINE_FUEL = 5000;
-const METRIC_FUEL = 1000;
-const METRIC_NAME_BYTES_MAX = 64;
-const NAME_BYTES_PER_UNIT = 16;
-const NO_METRIC = `a name is lower-case letters, digits and _, a counter is counted up, and there are at most ${GUEST_METRICS_MAX}`;
 
 /** A host function as a component calls it, given the memory it is lowered to. */
 export type LoweredFunction = (memory: CanonicalMemory) => (...args: never[]) => unknown;
@@ -66,7 +60,7 @@ function streamline(
       memory.u8(pointer, found === undefined ? 0 : 1);
       if (found === undefined) return;
       const name = Buffer.from(found.name, 'utf8');
-      context.charge(Math.ceil(name.length / NAME_BYTES_PER_UNIT));
+      context.charge(Math.ceil(name.length / BYTES_PER_UNIT));
       const at = memory.allocate(name.length, 1);
       memory.at(at, name.length).set(name, at);
       memory.u32(pointer + 4, found.id);

@@ -1,5 +1,9 @@
 /** As Prometheus has it; what a guest may call a metric. */
 const NAME = /^[a-z_][a-z0-9_]{0,63}$/;
+export const METRIC_NAME_BYTES_MAX = 64;
+export const METRIC_FUEL = 1000;
+/** Why a call about a metric is ended. */
+export const NO_METRIC = 'a name is up to 64 lower-case letters, digits and _, not a digit first; a counter only grows';
 /** Of one transform: each is a time series for as long as the process lives. */
 export const GUEST_METRICS_MAX = 64;
 

@@ -9,6 +9,9 @@ import type { LogBuffer } from './log-buffer.ts';
 
 /** Fuel of a host call that does next to nothing: about what it takes in time. */
 export const CALL_FUEL = 400;
+export const LOG_LINE_FUEL = 5000;
+/** Bytes copied for one unit, as bulk-memory operations are charged. */
+export const BYTES_PER_UNIT = 16;
 /** Of ending the call with an exception, which a guest may catch and ask for again: 3 µs. */
 export const ABORT_FUEL = 20_000;
 
@@ -93,6 +96,20 @@ export class HostContext {
   /** A start section may call a host function before the instance, and with it its memory, is known. */
   get memory(): GuestMemory {
     return this.#memory ?? this.abort('a host function was called before the module had started');
+  }
+
+  /**
+   * Writes bytes to where the guest asks for them, if they fit.
+   * @returns how many there are
+   */
+  give(call: string, bytes: Uint8Array, pointer: number, capacity: number): number {
+    if (bytes.length > capacity >>> 0) return bytes.length;
+    const { memory } = this;
+    if (!memory.contains(pointer, bytes.length)) {
+      this.abort(`streamline.${call}: the buffer lies outside of the memory`);
+    }
+    memory.view.bytes.set(bytes, pointer >>> 0);
+    return bytes.length;
   }
 
   /**

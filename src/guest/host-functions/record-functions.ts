@@ -1,15 +1,13 @@
 import { RECORD, type RecordHeader } from '../../pipeline/packed-batch.ts';
 import { DEFAULT_TOPIC } from '../../pipeline/packed-results.ts';
-import { GuestFault } from '../guest-failure.ts';
+import { checkTopicLength } from '../topic-table.ts';
 import { payloadParts } from '../payload.ts';
 import type { OutputPart } from '../record-outputs.ts';
-import { ABORT_FUEL, CALL_FUEL, type HostContext } from './host-context.ts';
+import { ABORT_FUEL, BYTES_PER_UNIT, CALL_FUEL, type HostContext } from './host-context.ts';
 
 /* What a guest can see of its record beyond its payload, and what it can make of it beyond its answer. */
 
 const NULL_LENGTH = 0xffffffff;
-/** Kafka's own limit on a topic name. */
-const TOPIC_BYTES_MAX = 249;
 const HEADER_NAME_BYTES_MAX = 32_767;
 /** Looking at a header, or copying the list of them, for each. */
 const HEADER_FUEL = 200;
@@ -18,8 +16,6 @@ const HEADER_BYTE_FUEL = 50;
 /** Decoding or encoding a name, for each byte of it. */
 const NAME_BYTE_FUEL = 2;
 const EMIT_FUEL = 2000;
-/** Bytes copied for one unit, as bulk-memory operations are charged. */
-const BYTES_PER_UNIT = 16;
 /** A copy into memory that has to be found first, and given back, takes so many times as long. */
 const FRESH_MEMORY = 4;
 
@@ -48,16 +44,10 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
     if (!memory.contains(pointer, length)) context.abort(`streamline.${call}: the bytes lie outside of the memory`);
     return memory.view.bytes.subarray(pointer >>> 0, (pointer >>> 0) + (length >>> 0));
   };
-  /** @returns its length; written only when it fits */
   const give = (call: string, bytes: Uint8Array | null, pointer: number, capacity: number): number => {
     if (bytes === null) return -1;
-    if (bytes.length > capacity >>> 0) return bytes.length;
-    const { memory } = context;
-    if (!memory.contains(pointer, bytes.length))
-      context.abort(`streamline.${call}: the buffer lies outside of the memory`);
-    charge(0, bytes.length);
-    memory.view.bytes.set(bytes, pointer >>> 0);
-    return bytes.length;
+    if (bytes.length <= capacity >>> 0) charge(0, bytes.length);
+    return context.give(call, bytes, pointer, capacity);
   };
   const charge = (units: number, bytes = 0): void => context.charge(units + Math.ceil(bytes / BYTES_PER_UNIT));
   /** Decoded at most once a record. */
@@ -97,15 +87,9 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
   const bodyBytes = (length: number): number => (length >>> 0 === NULL_LENGTH ? 0 : length >>> 0);
   const topicAt = (call: string, pointer: number, length: number): number => {
     if (length >>> 0 === 0) return DEFAULT_TOPIC;
-    if (length >>> 0 > TOPIC_BYTES_MAX) {
-      throw new GuestFault(
-        'route.invalid_topic',
-        `${call}() named a topic of ${length >>> 0} bytes: Kafka takes ${TOPIC_BYTES_MAX}`,
-      );
-    }
-    const topic = context.topics?.intern(bytesAt(call, pointer, length).toString('utf8')) ?? DEFAULT_TOPIC;
-    if (topic !== DEFAULT_TOPIC) return topic;
-    throw new GuestFault('route.too_many_topics', `${call}() named more topics in one batch than results can carry`);
+    checkTopicLength(length >>> 0, call);
+    // Where there is an output there is a batch.
+    return context.topics?.named(bytesAt(call, pointer, length).toString('utf8'), `${call}()`) ?? DEFAULT_TOPIC;
   };
   /** Refusing costs time too: a guest may catch it and ask again. */
   const setHeaders = (changed: RecordHeader[]): void => {

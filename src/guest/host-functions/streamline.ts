@@ -1,12 +1,9 @@
 import type { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
 import type { RecordFunctions } from './record-functions.ts';
-import { CALL_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
+import { METRIC_FUEL, METRIC_NAME_BYTES_MAX, NO_METRIC } from './guest-metrics.ts';
+import { CALL_FUEL, LOG_LINE_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
 import { guestLogLevel, printable } from './log-buffer.ts';
 
-const LOG_LINE_FUEL = 5000;
-const METRIC_FUEL = 1000;
-const METRIC_NAME_BYTES_MAX = 64;
-const NO_METRIC = 'a name is up to 64 lower-case letters, digits and _, not a digit first; a counter only grows';
 const NO_NAME = Buffer.alloc(0);
 const ABORT_MESSAGE_UNITS_MAX = 512;
 
@@ -30,15 +27,9 @@ export function streamlineFunctions(
     schemaNames.set(schema, name);
     return name;
   };
-  /** @returns its length; written only when it fits */
   const give = (name: Buffer, pointer: number, capacity: number, call: string): number => {
     context.charge(CALL_FUEL);
-    if (name.length > capacity >>> 0) return name.length;
-    if (!context.memory.contains(pointer, name.length)) {
-      context.abort(`streamline.${call}: the buffer lies outside of the memory`);
-    }
-    name.copy(context.memory.view.bytes, pointer >>> 0);
-    return name.length;
+    return context.give(call, name, pointer, capacity);
   };
   return {
     log(level: number, pointer: number, length: number): void {

@@ -2,6 +2,16 @@ import { randomFillSync } from 'node:crypto';
 import { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
 import { CALL_FUEL, type HostContext } from './host-context.ts';
 import { WRITTEN_BYTES_MAX } from './log-buffer.ts';
+import {
+  CLOCK_STEP_NS,
+  LISTED_FUEL,
+  LISTED_MAX,
+  NS_PER_MS,
+  RANDOM_BYTES_MAX,
+  RANDOM_BYTE_FUEL,
+  RANDOM_FUEL,
+  WRITTEN_BYTE_FUEL,
+} from './wasi-costs.ts';
 
 /** WASI errno values, from its specification (preview 1). */
 const SUCCESS = 0;
@@ -14,16 +24,6 @@ const CLOCK_REALTIME = 0;
 const CLOCK_CPUTIME_THREAD = 3;
 const STDOUT = 1;
 const STDERR = 2;
-/** A look at the clock moves it by this much, so that no runtime divides by an interval of zero. */
-const CLOCK_STEP_NS = 1000n;
-const RANDOM_BYTES_MAX = 65536;
-/** What calls take beyond CALL_FUEL, measured: the system's generator is slow to ask and then gives 2 bytes a nanosecond. */
-const RANDOM_FUEL = 20_000;
-const RANDOM_BYTE_FUEL = 3;
-const LISTED_FUEL = 2500;
-const WRITTEN_BYTE_FUEL = 5;
-/** Of what a call may list: buffers to write, events to wait for. */
-const LISTED_MAX = 64;
 /** Sizes and tag of WASI's `subscription` and `event`. */
 const SUBSCRIPTION_BYTES = 48;
 const EVENT_BYTES = 32;
@@ -96,7 +96,7 @@ function clocks(context: HostContext): Partial<WasiFunctions> {
       if (id >>> 0 > CLOCK_CPUTIME_THREAD) return EINVAL;
       context.monotonicNs += CLOCK_STEP_NS;
       const recordMs = Math.max(0, Math.trunc(context.timestampMs()));
-      const time = id === CLOCK_REALTIME ? BigInt(recordMs) * 1_000_000n : context.monotonicNs;
+      const time = id === CLOCK_REALTIME ? BigInt(recordMs) * NS_PER_MS : context.monotonicNs;
       return writeU64(context, pointer, time) ? SUCCESS : EFAULT;
     },
     /** Sleeping takes no time: the monotonic clock is moved instead. Go's runtime sleeps in the middle of a panic. */
