@@ -29,6 +29,7 @@ const SHARED: readonly (readonly [string, string, 'types' | 'values'])[] = [
   ['src/guest/', 'src/codec/', 'values'],
   // What a spec says of schemas is the same with and without a registry; the rest of registry/ runs a sidecar.
   ['src/lab/', 'src/registry/subject-rules.ts', 'values'],
+  ['src/lab/', 'src/registry/start-formats.ts', 'values'],
   ['src/lab/', 'src/registry/schema-files.ts', 'values'],
   // What goes over the wire: written by the API, read by the command line.
   ['src/cli/', 'src/api/rest-shapes.ts', 'types'],

@@ -1,7 +1,8 @@
 import { StreamlineError } from '../base/error.ts';
-import type { FirstSchema, RecordFormats } from '../codec/record-formats.ts';
-import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
-import { hasFormats, namedSchemas, rulesOf, type Named } from '../registry/subject-rules.ts';
+import type { RecordFormats } from '../codec/record-formats.ts';
+import type { SchemaAnswer } from '../codec/schema.ts';
+import { startFormats } from '../registry/start-formats.ts';
+import { hasFormats, rulesOf, type Named } from '../registry/subject-rules.ts';
 import { placeOf } from '../spec/spec-place.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { LocalSchemas } from './local-schemas.ts';
@@ -14,8 +15,6 @@ export interface SpecSchemas {
 
 /** One test needs few, and a thread ends with it. */
 const SCHEMAS_MAX = 1000;
-/** The schema that a reader gets from a file is nobody's subject: as SchemaDesk has it. */
-const READER_FILE: SchemaWish = { by: 'file', subject: '' };
 
 /**
  * What guests are started with, as a sidecar's SchemaDesk finds it, but for the registry: subjects are files. undefined where all is bytes.
@@ -28,42 +27,13 @@ export async function labFormats(
   itemsMax: number,
 ): Promise<RecordFormats | undefined> {
   if (!hasFormats(config)) return undefined;
-  const { input, output } = config;
   const rules = rulesOf(config, files.output);
-  const named = namedSchemas(config, rules);
-  const first: FirstSchema[] = [];
-  for (const one of named) {
-    const { wish, part } = one;
-    if (wish.by === 'file' && files.output !== undefined) {
-      schemas.add(wish.subject, files.output, placeOf(config, one.path));
-    }
-    first.push({ part, wish, answer: await known(config, one, schemas) });
-  }
-  if (files.input !== undefined) {
-    const answer: SchemaAnswer = { schema: { id: 0, type: 'AVRO', text: files.input, references: [] } };
-    first.push({ part: 'reader', wish: READER_FILE, answer });
-  }
-  const reader: SchemaWish | undefined = input.reader === undefined ? undefined : { by: 'subject', ...input.reader };
-  return {
-    input: {
-      value: input.format,
-      key: input.keyFormat,
-      json: input.json,
-      reader: files.input === undefined ? reader : READER_FILE,
-    },
-    output: {
-      value: output.format,
-      key: output.keyFormat,
-      json: output.json,
-      unknownFields: output.unknownFields,
-      valueSubject: rules.value,
-      keySubject: rules.key,
-      topic: config.outputTopic,
-    },
-    schemasMax: SCHEMAS_MAX,
-    itemsMax,
-    schemas: first,
-  };
+  return startFormats(config, rules, files.input, { schemasMax: SCHEMAS_MAX, itemsMax }, (named) => {
+    const { wish, path } = named;
+    if (wish.by === 'file' && files.output !== undefined)
+      schemas.add(wish.subject, files.output, placeOf(config, path));
+    return known(config, named, schemas);
+  });
 }
 
 async function known(

@@ -2,11 +2,11 @@ import type { Clock } from '../base/clock.ts';
 import type { ErrorCode } from '../base/error-code.ts';
 import { RefusedError, StreamlineError, toStreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
-import type { FirstSchema, RecordFormats } from '../codec/record-formats.ts';
+import type { RecordFormats } from '../codec/record-formats.ts';
 import { RegistryClient } from '../codec/registry/registry-client.ts';
 import { SchemaStore, type FileSchema, type StoreWish } from '../codec/registry/schema-store.ts';
 import { SchemaSupply, type SchemaWaiting } from '../codec/registry/schema-supply.ts';
-import type { SchemaAnswer, SchemaType, SchemaWish } from '../codec/schema.ts';
+import type { SchemaAnswer, SchemaType } from '../codec/schema.ts';
 import type { Logger } from '../observe/log.ts';
 import { subjectPath } from '../spec/late-fault.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
@@ -22,6 +22,7 @@ import {
   type SchemaPlan,
   type SchemaVerdict,
 } from './schema-refusals.ts';
+import { startFormats } from './start-formats.ts';
 import { hasFormats, namedSchemas, rulesOf, type Named } from './subject-rules.ts';
 
 /** What a transform's guests need of schemas. */
@@ -29,9 +30,6 @@ export interface TransformSchemas {
   readonly formats: RecordFormats;
   readonly supply: SchemaSupply | undefined;
 }
-
-/** The schema that a reader gets from a file is nobody's subject. */
-const READER_FILE: SchemaWish = { by: 'file', subject: '' };
 
 /** The schemas of all transforms of a sidecar: what their specs say, in terms of the one registry there is. */
 export class SchemaDesk {
@@ -79,41 +77,15 @@ export class SchemaDesk {
   ): Promise<TransformSchemas | undefined> {
     if (!hasFormats(config)) return undefined;
     this.#assertConfigured(config);
-    const { input, output } = config;
     const file = outputFile(config, files);
-    const rules = rulesOf(config, file?.schema.text);
-    const reader: SchemaWish | undefined = input.reader === undefined ? undefined : { by: 'subject', ...input.reader };
-    const schemas: FirstSchema[] = [];
-    for (const named of namedSchemas(config, rules)) {
-      const { part, wish } = named;
-      schemas.push({ part, wish, answer: await this.#known(config, named, file) });
-    }
-    const readerText = files?.input;
-    if (readerText !== undefined) {
-      const answer = { schema: { id: 0, type: 'AVRO' as const, text: readerText, references: [] } };
-      schemas.push({ part: 'reader', wish: READER_FILE, answer });
-    }
     const { limits, schemaRegistry } = this.#config;
-    const formats: RecordFormats = {
-      input: {
-        value: input.format,
-        key: input.keyFormat,
-        json: input.json,
-        reader: readerText === undefined ? reader : READER_FILE,
-      },
-      output: {
-        value: output.format,
-        key: output.keyFormat,
-        json: output.json,
-        unknownFields: output.unknownFields,
-        valueSubject: rules.value,
-        keySubject: rules.key,
-        topic: config.outputTopic,
-      },
+    const bounds = {
       schemasMax: Math.min(schemaRegistry?.cachedSchemas ?? SCHEMAS_MAX, THREAD_SCHEMAS_MAX),
       itemsMax: limits.avroItems,
-      schemas,
     };
+    const rules = rulesOf(config, file?.schema.text);
+    const known = (named: Named): Promise<SchemaAnswer> => this.#known(config, named, file);
+    const formats = await startFormats(config, rules, files?.input, bounds, known);
     return { formats, supply: this.#supply(file, log) };
   }
 
