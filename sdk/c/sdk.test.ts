@@ -2,64 +2,21 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import type { Outcome, TestRecord } from '../../src/guest/testing/fixture.ts';
-import {
-  build,
-  guestSource,
-  install,
-  runCases,
-  runRecords,
-  templateProject,
-  withToolchain,
-} from '../go/testing/template-project.ts';
+import { guestSource, runRecords, templateProject, withToolchain } from '../testing/template-project.ts';
+import { CONFIG, refusal, templateTests } from '../testing/template-tests.ts';
 
 const COMMITTED = join(import.meta.dirname, 'testing/template.wasm');
 const toolchain = withToolchain('c', false);
 
-const CONFIG = { fields: ['email'] };
-const MASKED: readonly TestRecord[] = [
-  { key: 'user-1', value: '{"email":"ann@example.com","id":20211207123456789012}' },
-  { key: null, value: '{"email":"ann@example.com"}' },
-  { key: '', value: '{"email":"a@"}' },
-  { key: 'k', value: '{ "other": 1 }' },
-  { key: 'k', value: '[]' },
-];
-const WANTED = [
-  'user-1={"email":"***@example.com","id":20211207123456789012}',
-  'null={"email":"***@example.com"}',
-  '={"email":"***@"}',
-  'input=input',
-  'guest.failed',
-];
-const gist = ({ code, key, value }: Outcome): string => code ?? `${String(key)}=${String(value)}`;
-
-async function masked(file: string): Promise<string[]> {
-  return (await runRecords(guestSource(file, { config: CONFIG, maxMemoryMb: 16 }), MASKED)).found.map(gist);
-}
-
 void suite('the template', () => {
-  void test('as it was built and committed', async () => {
-    const project = await templateProject('c');
-    try {
-      install(project, COMMITTED);
-      const { count, failed } = await runCases(project);
-      assert.deepEqual(failed, []);
-      assert.ok(count >= 5);
-      assert.deepEqual(await masked(COMMITTED), WANTED);
-    } finally {
-      project.remove();
-    }
-  });
-
-  void test('built here: its cases, and the same answers', toolchain, async () => {
-    const project = await templateProject('c');
-    try {
-      const module = await build(project);
-      assert.deepEqual((await runCases(project)).failed, []);
-      assert.deepEqual(await masked(module), WANTED);
-    } finally {
-      project.remove();
-    }
+  templateTests({
+    language: 'c',
+    committed: COMMITTED,
+    casesMin: 5,
+    shortest: 'a@',
+    maxMemoryMb: 16,
+    built: 'built here: its cases, and the same answers',
+    toolchain,
   });
 
   void test('the header in a project is the one of the examples', async () => {
@@ -81,15 +38,8 @@ void suite('the template', () => {
       { fields: ['email'], feilds: 1 },
       { fields: many },
     ]) {
-      await assert.rejects(runRecords(guestSource(COMMITTED, { config }), []), (thrown: Error) => {
-        const { code, log } = thrown as Error & { code: string; log: { level: string; text: string }[] };
-        assert.equal(code, 'guest.init_rejected');
-        assert.match(
-          log.map(({ level, text }) => `${level} ${text}`).join(),
-          /^error config: expected .* 1 to 16 names/,
-        );
-        return true;
-      });
+      const why = /^error config: expected .* 1 to 16 names/;
+      await assert.rejects(runRecords(guestSource(COMMITTED, { config }), []), refusal('guest.init_rejected', why));
     }
   });
 

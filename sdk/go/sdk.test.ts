@@ -5,16 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import type { GuestSource } from '../../src/guest/batch-runner.ts';
-import type { Outcome, TestRecord } from '../../src/guest/testing/fixture.ts';
-import {
-  build,
-  guestSource,
-  install,
-  runCases,
-  runRecords,
-  templateProject,
-  withToolchain,
-} from './testing/template-project.ts';
+import type { TestRecord } from '../../src/guest/testing/fixture.ts';
+import { guestSource, runRecords, withToolchain } from '../testing/template-project.ts';
+import { CONFIG, DROPPED, gist, refusal, templateTests } from '../testing/template-tests.ts';
 
 const COMMITTED = join(import.meta.dirname, 'testing/template.wasm');
 const PROBE = join(import.meta.dirname, 'testing/probe');
@@ -28,55 +21,18 @@ function go(cwd: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): 
   assert.equal(result.status, 0, `go ${args.join(' ')}\n${result.stdout}${result.stderr}`);
 }
 
-const CONFIG = { fields: ['email'] };
-const MASKED: readonly TestRecord[] = [
-  { key: 'user-1', value: '{"email":"ann@example.com","id":20211207123456789012}' },
-  { key: null, value: '{"email":"ann@example.com"}' },
-  { key: '', value: '{"email":"@"}' },
-  { key: 'k', value: '{ "other": 1 }' },
-  { key: 'k', value: '[]' },
-];
-const gist = ({ code, key, value }: Outcome): string => code ?? `${String(key)}=${String(value)}`;
-
-const DROPPED = 'undefined=undefined';
-
-async function masked(file: string): Promise<string[]> {
-  return (await runRecords(guestSource(file, { config: CONFIG }), MASKED)).found.map(gist);
-}
-
-const WANTED = [
-  'user-1={"email":"***@example.com","id":20211207123456789012}',
-  'null={"email":"***@example.com"}',
-  '={"email":"***@"}',
-  'input=input',
-  'guest.failed',
-];
-
 void suite('the template', () => {
-  void test('as it was built and committed', async () => {
-    const project = await templateProject('go');
-    try {
-      install(project, COMMITTED);
-      const { count, failed } = await runCases(project);
-      assert.deepEqual(failed, []);
-      assert.ok(count >= 5);
-      assert.deepEqual(await masked(COMMITTED), WANTED);
-    } finally {
-      project.remove();
-    }
-  });
-
-  void test('built here, without a network: its own tests, its cases, and the same answers', toolchain, async () => {
-    const project = await templateProject('go');
-    try {
-      go(project.directory, ['vet', './...']);
-      go(project.directory, ['test', './...']);
-      const module = await build(project);
-      assert.deepEqual((await runCases(project)).failed, []);
-      assert.deepEqual(await masked(module), WANTED);
-    } finally {
-      project.remove();
-    }
+  templateTests({
+    language: 'go',
+    committed: COMMITTED,
+    casesMin: 5,
+    shortest: '@',
+    built: 'built here, without a network: its own tests, its cases, and the same answers',
+    toolchain,
+    ownTests: (directory) => {
+      go(directory, ['vet', './...']);
+      go(directory, ['test', './...']);
+    },
   });
 
   void test('a config it cannot use refuses the deploy, and says why', async () => {
@@ -84,12 +40,7 @@ void suite('the template', () => {
       [{}, /config.fields names no field/],
       [{ fields: ['email'], feilds: 1 }, /unknown field "feilds"/],
     ] as const) {
-      await assert.rejects(runRecords(guestSource(COMMITTED, { config }), []), (thrown: Error) => {
-        const { code, log } = thrown as Error & { code: string; log: { level: string; text: string }[] };
-        assert.equal(code, 'guest.init_rejected');
-        assert.match(log.map(({ level, text }) => `${level} ${text}`).join(), why);
-        return true;
-      });
+      await assert.rejects(runRecords(guestSource(COMMITTED, { config }), []), refusal('guest.init_rejected', why));
     }
   });
 

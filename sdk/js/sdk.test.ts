@@ -7,13 +7,7 @@ import { prepareArtefact } from '../../src/catalog/prepare-artefact.ts';
 import { FUEL_PER_MS } from '../../src/catalog/prepared-module.ts';
 import { InThreadExecutor } from '../../src/guest/in-thread-executor.ts';
 import { batchOf, guestConfig, outcomes, type Outcome, type TestRecord } from '../../src/guest/testing/fixture.ts';
-import {
-  build,
-  runCases,
-  templateProject,
-  type TemplateProject,
-  withToolchain,
-} from '../go/testing/template-project.ts';
+import { build, runCases, templateProject, type TemplateProject, withToolchain } from '../testing/template-project.ts';
 
 const UNREACHABLE = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/;
 const MEMORY_MB = 128;

@@ -9,7 +9,7 @@ import { FUEL_PER_MS } from '../../src/catalog/prepared-module.ts';
 import type { GuestSource } from '../../src/guest/batch-runner.ts';
 import { InThreadExecutor } from '../../src/guest/in-thread-executor.ts';
 import { batchOf, guestConfig, outcomes, type Outcome, type TestRecord } from '../../src/guest/testing/fixture.ts';
-import { build, runCases, templateProject, withToolchain } from '../go/testing/template-project.ts';
+import { build, runCases, templateProject, withToolchain } from '../testing/template-project.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const SCORING = join(ROOT, 'modules/transforms/scoring.wasm');

@@ -5,17 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import type { GuestSource } from '../../src/guest/batch-runner.ts';
-import type { Outcome, TestRecord } from '../../src/guest/testing/fixture.ts';
-import {
-  build,
-  guestSource,
-  install,
-  runCases,
-  runRecords,
-  templateProject,
-  withToolchain,
-  type GuestOptions,
-} from '../go/testing/template-project.ts';
+import type { TestRecord } from '../../src/guest/testing/fixture.ts';
+import { guestSource, runRecords, withToolchain, type GuestOptions } from '../testing/template-project.ts';
+import { CONFIG, DROPPED, gist, refusal, templateTests } from '../testing/template-tests.ts';
 
 const COMMITTED = join(import.meta.dirname, 'testing/template.wasm');
 const TARGET = 'wasm32-unknown-unknown';
@@ -31,52 +23,15 @@ function cargo(cwd: string, args: readonly string[]): void {
   assert.equal(result.status, 0, `cargo ${args.join(' ')}\n${result.stdout}${result.stderr}`);
 }
 
-const CONFIG = { fields: ['email'] };
-const MASKED: readonly TestRecord[] = [
-  { key: 'user-1', value: '{"email":"ann@example.com","id":20211207123456789012}' },
-  { key: null, value: '{"email":"ann@example.com"}' },
-  { key: '', value: '{"email":"@"}' },
-  { key: 'k', value: '{ "other": 1 }' },
-  { key: 'k', value: '[]' },
-];
-const WANTED = [
-  'user-1={"email":"***@example.com","id":20211207123456789012}',
-  'null={"email":"***@example.com"}',
-  '={"email":"***@"}',
-  'input=input',
-  'guest.failed',
-];
-const DROPPED = 'undefined=undefined';
-const gist = ({ code, key, value }: Outcome): string => code ?? `${String(key)}=${String(value)}`;
-
-async function masked(file: string): Promise<string[]> {
-  return (await runRecords(guestSource(file, { config: CONFIG }), MASKED)).found.map(gist);
-}
-
 void suite('the template', () => {
-  void test('as it was built and committed', async () => {
-    const project = await templateProject('rust');
-    try {
-      install(project, COMMITTED);
-      const { count, failed } = await runCases(project);
-      assert.deepEqual(failed, []);
-      assert.ok(count >= 3);
-      assert.deepEqual(await masked(COMMITTED), WANTED);
-    } finally {
-      project.remove();
-    }
-  });
-
-  void test('built here: its own tests, its cases, and the same answers', toolchain, async () => {
-    const project = await templateProject('rust');
-    try {
-      cargo(project.directory, ['test', '--quiet']);
-      const module = await build(project);
-      assert.deepEqual((await runCases(project)).failed, []);
-      assert.deepEqual(await masked(module), WANTED);
-    } finally {
-      project.remove();
-    }
+  templateTests({
+    language: 'rust',
+    committed: COMMITTED,
+    casesMin: 3,
+    shortest: '@',
+    built: 'built here: its own tests, its cases, and the same answers',
+    toolchain,
+    ownTests: (directory) => cargo(directory, ['test', '--quiet']),
   });
 
   void test('a config it cannot use refuses the deploy, and says why', async () => {
@@ -99,15 +54,6 @@ void suite('the template', () => {
     );
   });
 });
-
-function refusal(wanted: string, why: RegExp): (thrown: Error) => true {
-  return (thrown) => {
-    const { code, log } = thrown as Error & { code: string; log: { level: string; text: string }[] };
-    assert.equal(code, wanted);
-    assert.match(log.map(({ level, text }) => `${level} ${text}`).join(), why);
-    return true;
-  };
-}
 
 void test('the library is tested', toolchain, () => {
   cargo(join(import.meta.dirname, 'lib'), ['test', '--quiet']);

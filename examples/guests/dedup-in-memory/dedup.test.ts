@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { seededRng } from '../../../src/base/rng.ts';
 import { InThreadExecutor } from '../../../src/guest/in-thread-executor.ts';
 import { batchOf, outcomes, type TestRecord } from '../../../src/guest/testing/fixture.ts';
-import { guestSource, runRecords } from '../../../sdk/go/testing/template-project.ts';
+import { guestSource, runRecords } from '../../../sdk/testing/template-project.ts';
 
 const MODULE = join(import.meta.dirname, '../../../modules/transforms/dedup_in_memory.wasm');
 

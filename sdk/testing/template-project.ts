@@ -2,18 +2,18 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { inspectModule } from '../../../src/catalog/inspect-module.ts';
-import { meterModule } from '../../../src/catalog/meter-module.ts';
-import { FUEL_PER_MS } from '../../../src/catalog/prepared-module.ts';
-import type { GuestSource } from '../../../src/guest/batch-runner.ts';
-import { InThreadExecutor } from '../../../src/guest/in-thread-executor.ts';
-import { batchOf, guestConfig, outcomes, type Outcome, type TestRecord } from '../../../src/guest/testing/fixture.ts';
-import type { GuestLogLine } from '../../../src/guest/host-functions/log-buffer.ts';
-import { runSpec } from '../../../src/lab/spec-run.ts';
-import { buildProject } from '../../../src/sdk/build-project.ts';
-import { makeProject, type MadeProject } from '../../../src/sdk/make-project.ts';
-import { readSdk, type Language } from '../../../src/sdk/sdk-manifest.ts';
-import { parseSidecarConfig } from '../../../src/spec/sidecar-config.ts';
+import { inspectModule } from '../../src/catalog/inspect-module.ts';
+import { meterModule } from '../../src/catalog/meter-module.ts';
+import { FUEL_PER_MS } from '../../src/catalog/prepared-module.ts';
+import type { GuestSource } from '../../src/guest/batch-runner.ts';
+import { InThreadExecutor } from '../../src/guest/in-thread-executor.ts';
+import { batchOf, guestConfig, outcomes, type Outcome, type TestRecord } from '../../src/guest/testing/fixture.ts';
+import type { GuestLogLine } from '../../src/guest/host-functions/log-buffer.ts';
+import { runSpec } from '../../src/lab/spec-run.ts';
+import { buildProject } from '../../src/sdk/build-project.ts';
+import { makeProject, type MadeProject } from '../../src/sdk/make-project.ts';
+import { readSdk, type Language } from '../../src/sdk/sdk-manifest.ts';
+import { parseSidecarConfig } from '../../src/spec/sidecar-config.ts';
 
 /* What tests of SDKs do as `streamline-cli transforms init`, `build` and `test` do it. */
 
