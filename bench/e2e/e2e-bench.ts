@@ -34,6 +34,11 @@ export function e2eBench(options: BenchOptions): Promise<Row[]> {
       await fillInput(context, records);
       rows.push(...(await copyFigures(context)));
     }
+    if (context.wants('chains')) {
+      say(`e2e: chains over ${records} records, ${rounds} rounds`);
+      await fillInput(context, records);
+      rows.push(...(await chainFigures(context)));
+    }
     if (context.wants('latency')) {
       say('e2e: latency at 5,000 records/s');
       rows.push(...(await latencyFigures(context, 'e2e', latencySeconds(options.quick), {})));
@@ -58,4 +63,19 @@ async function copyFigures(context: BenchContext): Promise<Row[]> {
   const rates = await copyRounds(context, contestants);
   const ratios = ['pass_through', 'mask', 'connect_copy'].flatMap((name) => ratioRow('e2e', rates, name, 'bare_loop'));
   return [...rateRows('e2e', rates), ...ratios];
+}
+
+/** What a chain costs where a record comes from a topic and goes to one: without that, its calls are all there is (bench engine). */
+async function chainFigures(context: BenchContext): Promise<Row[]> {
+  const rates = await copyRounds(context, [
+    sidecarContestant('one_stage', { module: 'pass_through.wasm' }),
+    sidecarContestant('chain_trivial', { module: 'pass_through.wasm', stages: 3 }),
+    sidecarContestant('mask_stage', { module: 'mask_pii.wasm', config: MASK_CONFIG }),
+    sidecarContestant('chain_mask', { module: 'mask_pii.wasm', config: MASK_CONFIG, stages: 3 }),
+  ]);
+  return [
+    ...rateRows('e2e', rates),
+    ...ratioRow('e2e', rates, 'chain_trivial', 'one_stage'),
+    ...ratioRow('e2e', rates, 'chain_mask', 'mask_stage'),
+  ];
 }

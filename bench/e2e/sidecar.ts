@@ -10,6 +10,8 @@ export interface BenchSpec {
   readonly name: string;
   readonly module: string;
   readonly config?: Readonly<Record<string, unknown>>;
+  /** So many of the module one after the other, as a chain. */
+  readonly stages?: number;
   readonly payload?: 'value';
   readonly delivery?: 'exactly_once';
   readonly output: string;
@@ -44,12 +46,13 @@ function sidecarProgram(): readonly string[] {
 export function startSidecar(setUp: SidecarSetUp): Subject {
   const specs = join(setUp.folder, setUp.run, 'specs');
   mkdirSync(specs, { recursive: true });
-  for (const { name, module, output, ...more } of setUp.specs) {
+  for (const { name, module, config, stages, output, ...more } of setUp.specs) {
+    const stage = { wasm_module: `transforms/${module}`, ...(config && { config }) };
     const spec = {
       name: `${name}-${setUp.run}`,
       input_topic: setUp.input,
       output_topic: output,
-      wasm_module: `transforms/${module}`,
+      ...(stages === undefined ? stage : { transforms: Array.from({ length: stages }, () => stage) }),
       ...more,
       input: { start: 'earliest' },
     };

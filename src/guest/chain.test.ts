@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FUEL_PER_MS } from '../catalog/prepared-module.ts';
 import { ResultReader } from '../pipeline/packed-results.ts';
 import type { StageSource } from './batch-runner.ts';
 import { InThreadExecutor } from './in-thread-executor.ts';
@@ -125,6 +126,30 @@ void test('each stage is counted by itself, and has a budget of its own', async 
     [6, 1, 2],
     [4, 1, 1],
   ]);
+});
+
+void test('the budget of a stage is for all it is shown of one record: many outputs cost no more than one that takes its time', async () => {
+  const fuelOf = (found: ReturnType<typeof outcomes>): number => found[0]?.fuelUsed ?? 0;
+  const ofScript = fuelOf(outcomes(await chain([passThrough], ['Eep;ep'])));
+  const ofTwo = fuelOf(outcomes(await chain([chameleon], ['Eep;ep'])));
+  const ofEach = (ofTwo - ofScript) / 2;
+  assert.ok(ofEach > 0 && ofEach < 2500, `${ofEach} units`);
+  // Enough for three, each but the first with what showing it takes.
+  const second = { ...chameleon, timeoutMs: (3 * ofEach + 2 * 2500) / FUEL_PER_MS };
+  const found = outcomes(await chain([second], ['Eep;ep;ep', 'Eep;ep;ep;ep', 'Eep;ep;ep']));
+  assert.deepEqual(
+    found.map(({ record, code }) => code ?? record),
+    [0, 0, 0, 'guest.out_of_fuel', 2, 2, 2],
+  );
+  assert.match(found[3]?.message ?? '', /timeout_ms .*, with 4 records it was shown of this one$/);
+  // What trips in the midst of a call is told alike.
+  const less = { ...second, timeoutMs: second.timeoutMs - 1 / FUEL_PER_MS };
+  const tripped = outcomes(await chain([less], ['Eep;ep;ep', 'Eep;ep']));
+  assert.deepEqual(
+    tripped.map(({ record, code }) => code ?? record),
+    ['guest.out_of_fuel', 1, 1],
+  );
+  assert.match(tripped[0]?.message ?? '', /, with 3 records it was shown of this one$/);
 });
 
 void test('a stage in the midst drops; what failed says which stage it was, and its fuel is that of all stages', async () => {

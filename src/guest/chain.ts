@@ -13,6 +13,7 @@ import {
 } from '../pipeline/packed-results.ts';
 import { BATCH_FULL, batchOutputBytesMax } from './batch-output.ts';
 import type { GuestLimits } from './guest-config.ts';
+import { outOfFuel } from './guest-failure.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import { emptyTally, type StageTally } from './guest-stats.ts';
 import { StageRecord } from './stage-record.ts';
@@ -22,8 +23,8 @@ import type { TopicTable } from './topic-table.ts';
 
 /**
  * Several guests one after the other on one thread hop: what comes out of one goes into the next, depth first, so that outputs keep their
- * order. Each has its own memory and budget; a stage that fails fails the whole record, and only its own instance is made anew.
- * Only the last stage routes.
+ * order. Each has its own memory and budget, the latter for all it is shown of one record of the input: what the watch over the thread allows
+ * is for that record too. A stage that fails fails the whole record, and only its own instance is made anew. Only the last stage routes.
  */
 export class Chain implements Guest {
   readonly #stages: readonly Stage[];
@@ -31,6 +32,9 @@ export class Chain implements Guest {
   readonly #batchOutputBytesMax: number;
   /** What each stage is shown. */
   readonly #records: readonly StageRecord[];
+  /** Of the record under way: what is left of each stage's budget, and how many it has been shown. */
+  readonly #fuelLeft: Float64Array;
+  readonly #shown: Uint32Array;
   #tallies: StageTally[];
   #fuelUsed = 0;
   #outputs = 0;
@@ -43,6 +47,8 @@ export class Chain implements Guest {
     this.#limits = limits;
     this.#batchOutputBytesMax = batchOutputBytesMax(limits.outputBytesMax);
     this.#records = stages.map(() => new StageRecord(topics));
+    this.#fuelLeft = new Float64Array(stages.length);
+    this.#shown = new Uint32Array(stages.length);
     this.#tallies = stages.map(emptyTally);
   }
 
@@ -59,6 +65,7 @@ export class Chain implements Guest {
     this.#fuelUsed = 0;
     this.#outputs = 0;
     this.#outputBytes = 0;
+    this.#shown.fill(0);
     const begin = batch.writer.byteLength;
     this.#record(0).show(batch, at);
     if (!this.#stage(0, batch, recordIndex, begin)) return true;
@@ -79,11 +86,20 @@ export class Chain implements Guest {
     const tally = this.#tallies[index];
     const record = this.#record(index);
     assert(stage !== undefined && tally !== undefined, 'a chain has this stage');
+    const shown = (this.#shown[index] ?? 0) + 1;
+    this.#shown[index] = shown;
+    // The first one has it all; showing a guest another record is work too, of ours.
+    const fuelMax = shown === 1 ? stage.budget : (this.#fuelLeft[index] ?? 0) - SHOW_FUEL;
+    if (fuelMax < 0) {
+      const { code, message } = outOfFuel('transform', stage.timeoutMs);
+      return this.#fail(batch, recordIndex, begin, code, `${message}${together(shown)}`, index);
+    }
     record.reset();
-    if (!stage.guest.run(record, record.at, recordIndex)) stage.drop();
+    if (!stage.guest.run(record, record.at, recordIndex, fuelMax)) stage.drop();
     const { results, writer } = record;
     const end = writer.byteLength;
     const fuelUsed = results.fuelUsed(0);
+    this.#fuelLeft[index] = fuelMax - fuelUsed;
     this.#fuelUsed += fuelUsed;
     tally.records += 1;
     tally.fuelUsed += fuelUsed;
@@ -94,7 +110,8 @@ export class Chain implements Guest {
     }
     if (kind === KIND_FAILED) {
       const { code, message } = results.failure(0);
-      return this.#fail(batch, recordIndex, begin, code, message, index);
+      const text = code === 'guest.out_of_fuel' ? `${message}${together(shown)}` : message;
+      return this.#fail(batch, recordIndex, begin, code, text, index);
     }
     const next = this.#records[index + 1];
     for (let entry = 0; entry < end; entry = results.next(entry)) {
@@ -175,6 +192,14 @@ export class Chain implements Guest {
     writer.end(key.length, value.length, headers.length);
     return undefined;
   }
+}
+
+/** Units that showing a stage one more output of the stage before takes of its budget: half a microsecond. */
+const SHOW_FUEL = 2500;
+
+/** A budget is of one record, and of all that the stages before made of it. */
+function together(shown: number): string {
+  return shown === 1 ? '' : `, with ${String(shown)} records it was shown of this one`;
 }
 
 /** A module that exports route() is refused at deploy; what a guest emits, or a component returns, shows here. */

@@ -50,6 +50,8 @@ export class GuestInstance implements Guest {
   readonly #fuelSet: (units: number) => void;
   readonly #fuelLeft: () => number;
   readonly #budget: number;
+  /** Of the record under way. */
+  #fuelGiven: number;
   readonly #batchOutputBytesMax: number;
   readonly #framed: boolean;
   readonly #tombstonesToGuest: boolean;
@@ -74,6 +76,7 @@ export class GuestInstance implements Guest {
     this.#fuelSet = calls.fuelSet;
     this.#fuelLeft = calls.fuelLeft;
     this.#budget = config.timeoutMs * FUEL_PER_MS;
+    this.#fuelGiven = this.#budget;
     this.#batchOutputBytesMax = batchOutputBytesMax(config.limits.outputBytesMax);
     this.#framed = config.payload === 'framed';
     this.#tombstonesToGuest = config.tombstones === 'transform';
@@ -123,7 +126,7 @@ export class GuestInstance implements Guest {
     return new GuestInstance(config, host, memory, buffers, calls);
   }
 
-  run(batch: BatchContext, at: number, recordIndex: number): boolean {
+  run(batch: BatchContext, at: number, recordIndex: number, fuelMax = this.#budget): boolean {
     const { reader, writer } = batch;
     const partition = this.#partitionOfInput ? reader.partition(at) : -1;
     const valueLength = reader.valueLength(at);
@@ -139,7 +142,8 @@ export class GuestInstance implements Guest {
     const { outputs } = this.#host;
     this.#host.enter(batch, at);
     outputs.begin(batch, at, recordIndex, partition);
-    this.#fuelSet(this.#budget);
+    this.#fuelGiven = fuelMax;
+    this.#fuelSet(fuelMax);
     try {
       if (length > buffers.inputCapacity) {
         this.#call = 'alloc';
@@ -253,7 +257,7 @@ export class GuestInstance implements Guest {
 
   #fuelUsed(): number {
     const left = this.#fuelLeft();
-    return left === Infinity ? 0 : this.#budget - left;
+    return left === Infinity ? 0 : this.#fuelGiven - left;
   }
 }
 

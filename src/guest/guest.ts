@@ -19,6 +19,7 @@ export interface Guest {
   /**
    * Runs one record and writes its entries, one or, of several outputs, more; `at` is its position in the reader's buffer. A record's failure
    * is an entry too. Answers false when the guest must not be used again.
+   * @param fuelMax units it may use, instead of all that timeout_ms gives a record
    */
-  run(batch: BatchContext, at: number, recordIndex: number): boolean;
+  run(batch: BatchContext, at: number, recordIndex: number, fuelMax?: number): boolean;
 }

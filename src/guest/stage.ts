@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts';
-import type { PreparedModule } from '../catalog/prepared-module.ts';
+import { FUEL_PER_MS, type PreparedModule } from '../catalog/prepared-module.ts';
 import { createBuiltin } from './builtin/builtin.ts';
 import type { GuestConfig } from './guest-config.ts';
 import { ComponentGuest } from './component/component-guest.ts';
@@ -24,6 +24,9 @@ export interface StageEvents {
  */
 export class Stage {
   readonly host: HostContext;
+  /** Fuel units of a record. */
+  readonly budget: number;
+  readonly timeoutMs: number;
   readonly #config: GuestConfig;
   readonly #module: PreparedModule | undefined;
   readonly #log: LogBuffer;
@@ -40,6 +43,8 @@ export class Stage {
     events: StageEvents,
   ) {
     this.#config = config;
+    this.timeoutMs = config.timeoutMs;
+    this.budget = config.timeoutMs * FUEL_PER_MS;
     this.#module = module;
     this.#log = log;
     this.#events = events;

@@ -59,6 +59,8 @@ export class ComponentGuest implements Guest {
   readonly #lowering: RecordLowering;
   readonly #lifting: ResultLifting;
   readonly #budget: number;
+  /** Of the record under way. */
+  #fuelGiven: number;
   readonly #recordBytesMax: number;
   readonly #tombstonesToGuest: boolean;
   readonly #partitionOfInput: boolean;
@@ -77,6 +79,7 @@ export class ComponentGuest implements Guest {
     this.#lowering = new RecordLowering(transform.memory, transform.realloc, config.inputTopic);
     this.#lifting = new ResultLifting(transform.memory, config.limits);
     this.#budget = config.timeoutMs * FUEL_PER_MS;
+    this.#fuelGiven = this.#budget;
     this.#recordBytesMax = maxMemoryMb * MIB;
     this.#tombstonesToGuest = config.tombstones === 'transform';
     this.#partitionOfInput = config.partition === 'input';
@@ -108,7 +111,7 @@ export class ComponentGuest implements Guest {
     return new ComponentGuest(config, host, instance, transform, prepared.maxMemoryMb);
   }
 
-  run(batch: BatchContext, at: number, recordIndex: number): boolean {
+  run(batch: BatchContext, at: number, recordIndex: number, fuelMax = this.#budget): boolean {
     const { reader, writer } = batch;
     const partition = this.#partitionOfInput ? reader.partition(at) : -1;
     const valueLength = reader.valueLength(at);
@@ -124,7 +127,8 @@ export class ComponentGuest implements Guest {
       return true;
     }
     this.#host.enter(batch, at);
-    this.#instance.setFuel(this.#budget);
+    this.#fuelGiven = fuelMax;
+    this.#instance.setFuel(fuelMax);
     let result = -1;
     let sound = true;
     try {
@@ -182,12 +186,12 @@ export class ComponentGuest implements Guest {
   }
 
   #fuelLeft(): number {
-    return this.#instance.fuelLeft(this.#budget);
+    return this.#instance.fuelLeft(this.#fuelGiven);
   }
 
   #fuelUsed(): number {
     const left = this.#fuelLeft();
-    return left === Infinity ? 0 : this.#budget - left;
+    return left === Infinity ? 0 : this.#fuelGiven - left;
   }
 }
 
