@@ -2,7 +2,7 @@
 import { ClusterUnavailable, type Cluster, type ClusterOptions } from './integration/cluster/cluster.ts';
 import type { BrokerImage } from './integration/cluster/container-broker.ts';
 import type { RegistryImage } from './integration/cluster/container-registry.ts';
-import { BROKER_PROPERTIES } from './integration/cluster/local-kafka.ts';
+import { brokerProperties } from './integration/cluster/local-kafka.ts';
 import type { Registry, RegistryOptions } from './integration/cluster/registry.ts';
 import {
   CLUSTER_VARIABLE,
@@ -44,7 +44,7 @@ const redpanda: BrokerImage = {
 const kafka: BrokerImage = {
   provider: 'apache-kafka',
   image: 'apache/kafka:4.3.1',
-  configure: (container, advertised) =>
+  configure: (container, advertised, options) =>
     container.withEnvironment({
       KAFKA_HEAP_OPTS: '-Xmx512m',
       ...kafkaVariables({
@@ -57,7 +57,7 @@ const kafka: BrokerImage = {
         'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,INTERNAL:PLAINTEXT',
         'inter.broker.listener.name': 'INTERNAL',
         'controller.listener.names': 'CONTROLLER',
-        ...BROKER_PROPERTIES,
+        ...brokerProperties(options),
       }),
     }),
 };

@@ -49,7 +49,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
   });
   after(() => transport.stop());
 
-  test('a record too large for the topic fails by itself: its batch goes through', { timeout: 60_000 }, async () => {
+  test('a record too large for the topic fails by itself: its batch goes through', { timeout: 120_000 }, async () => {
     const topic = `narrow-${Date.now()}` as TopicName;
     await createTopic(bootstrap, topic, 1, { 'max.message.bytes': '20000' });
     const sink = transport.createSink({});
@@ -74,7 +74,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await Promise.all([source.close(), sink.close(1_000)]);
   });
 
-  test('a record the broker refuses fails by itself: no key on a compacted topic', { timeout: 60_000 }, async () => {
+  test('a record the broker refuses fails by itself: no key on a compacted topic', { timeout: 120_000 }, async () => {
     const topic = `compacted-${Date.now()}` as TopicName;
     await createTopic(bootstrap, topic, 1, { 'cleanup.policy': 'compact' });
     const sink = transport.createSink({});
@@ -88,7 +88,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await sink.close(1_000);
   });
 
-  test('topics: counted, created, missing; no broker is told in time', { timeout: 60_000 }, async () => {
+  test('topics: counted, created, missing; no broker is told in time', { timeout: 120_000 }, async () => {
     const admin = new KafkaAdmin(identity);
     await admin.start();
     const topic = `made-${Date.now()}`;
@@ -111,7 +111,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await lost.close();
   });
 
-  test('a cooperative group moves only what has to move, and the rest is read on', { timeout: 60_000 }, async () => {
+  test('a cooperative group moves only what has to move, and the rest is read on', { timeout: 120_000 }, async () => {
     const cooperative = await contractTransport(adapter, bootstrap, {
       kafka: { 'partition.assignment.strategy': 'cooperative-sticky' },
     });
@@ -142,7 +142,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await cooperative.stop();
   });
 
-  test('a static member that comes back within its session moves nothing', { timeout: 60_000 }, async () => {
+  test('a static member that comes back within its session moves nothing', { timeout: 120_000 }, async () => {
     const memberOf = (instance: string) =>
       contractTransport(adapter, bootstrap, {
         kafka: { 'group.instance.id': `${adapter}-${instance}`, 'session.timeout.ms': 20_000 },
@@ -174,7 +174,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await Promise.all([a.stop(), b.stop()]);
   });
 
-  test('partitions of a member that did not poll in time are lost, not drained', { timeout: 60_000 }, async () => {
+  test('partitions of a member that did not poll in time are lost, not drained', { timeout: 120_000 }, async () => {
     const brief = await contractTransport(adapter, bootstrap, {
       kafka: { 'session.timeout.ms': 2_000, 'max.poll.interval.ms': 2_000, 'heartbeat.interval.ms': 500 },
     });

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Patience } from '../../src/base/patience.ts';
 
 const ATTEMPT_MS_MAX = 2000;
 const PAUSE_MS = 100;
@@ -24,9 +25,9 @@ const METADATA_REQUEST = ((): Buffer => {
  * the Kafka client, so that what starts a cluster needs no addon.
  */
 export async function brokerReady(bootstrap: string, deadlineMs: number, isAlive: () => boolean): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
+  const patience = new Patience(deadlineMs);
   let problem = 'it was not asked';
-  while (performance.now() < deadline) {
+  while (!patience.isOver()) {
     if (!isAlive()) throw new Error('the broker ended while it was starting');
     try {
       if ((await brokerCount(bootstrap)) > 0) return;

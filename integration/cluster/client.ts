@@ -1,6 +1,7 @@
 import kafka from '@confluentinc/kafka-javascript';
 import type { Message, MessageHeader, TopicPartitionOffset } from '@confluentinc/kafka-javascript/types/rdkafka.d.ts';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Patience } from '../../src/base/patience.ts';
 
 const { AdminClient, KafkaConsumer, Producer } = kafka.RdKafka;
 
@@ -184,10 +185,10 @@ export async function readAll(
     // -2: the earliest offset there is.
     consumer.assign(partitions.map((partition) => ({ topic, partition, offset: -2 })));
     const records: PlainRecord[] = [];
-    const deadline = performance.now() + timeoutMs;
+    const patience = new Patience(timeoutMs);
     const isDone = (): boolean => (until === 'end' ? open.size === 0 : records.length >= until);
     while (!isDone()) {
-      if (performance.now() > deadline) {
+      if (patience.isOver()) {
         throw new Error(`${topic}: ${records.length} records, not ${until}, after ${timeoutMs / 1000} s`);
       }
       const count = until === 'end' ? CONSUME_COUNT : Math.min(CONSUME_COUNT, until - records.length);
@@ -259,12 +260,12 @@ export async function groupIds(bootstrap: string): Promise<string[]> {
 
 /** Calls `attempt` until it throws no more, and returns what it returned; throws its last error when time is up. */
 export async function eventually<T>(attempt: () => T | Promise<T>, timeoutMs = EVENTUALLY_MS_MAX): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const patience = new Patience(timeoutMs);
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (performance.now() > deadline) throw error;
+      if (patience.isOver()) throw error;
     }
     await delay(EVENTUALLY_PAUSE_MS);
   }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brokerReady } from './broker-ready.ts';
-import type { Cluster } from './cluster.ts';
+import type { Cluster, ClusterOptions } from './cluster.ts';
 import { freePorts } from './free-port.ts';
 import { JavaProcess, requireJava } from './java-process.ts';
 import { resolveJars, type Coordinate } from './jars.ts';
@@ -21,14 +21,14 @@ const READY_MS_MAX = 90_000;
 const CLUSTER_ID = 'c3RyZWFtbGluZS10ZXN0cw';
 
 /** A real Apache Kafka as a process on this machine, its data in a temporary folder. */
-export async function startLocalKafka(): Promise<Cluster> {
+export async function startLocalKafka(options: ClusterOptions = {}): Promise<Cluster> {
   await requireJava();
   const jars = await resolveJars('kafka', KAFKA_JARS);
   const broker = await JavaProcess.start('kafka', async (folder) => {
     const [port = 0, controllerPort = 0] = await freePorts(2);
     const address = `127.0.0.1:${port}`;
     const config = join(folder, 'server.properties');
-    writeFileSync(config, propertiesOf(folder, port, controllerPort));
+    writeFileSync(config, propertiesOf(folder, port, controllerPort, options));
     const java = [...JAVA_OPTIONS, '-cp', join(jars, '*')];
     await format([...java, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config]);
     return {
@@ -54,7 +54,7 @@ async function format(args: readonly string[]): Promise<void> {
   if (!ok) throw new Error(`Kafka's storage could not be formatted:\n${lastLines(output)}`);
 }
 
-function propertiesOf(folder: string, port: number, controllerPort: number): string {
+function propertiesOf(folder: string, port: number, controllerPort: number, options: ClusterOptions): string {
   return [
     'process.roles=broker,controller',
     'node.id=1',
@@ -64,19 +64,25 @@ function propertiesOf(folder: string, port: number, controllerPort: number): str
     'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'controller.listener.names=CONTROLLER',
     `log.dirs=${join(folder, 'data')}`,
-    ...Object.entries(BROKER_PROPERTIES).map(([name, value]) => `${name}=${value}`),
+    ...Object.entries(brokerProperties(options)).map(([name, value]) => `${name}=${value}`),
     '',
   ].join('\n');
 }
 
-/** What every Apache Kafka of the tests is set to, as a process or in a container. */
-export const BROKER_PROPERTIES: Readonly<Record<string, string>> = {
+/**
+ * What every Apache Kafka of the tests is set to, as a process or in a container. One that is killed is let in again once its old session has
+ * ended; one that is not must not lose its session: after a stall of the machine that long, a broker whose controller stalled with it is shut
+ * out, and answers nobody for as long again.
+ */
+export function brokerProperties({ own = false }: ClusterOptions): Readonly<Record<string, string>> {
+  return { ...BROKER_PROPERTIES, 'broker.session.timeout.ms': own ? '4000' : '60000' };
+}
+
+const BROKER_PROPERTIES: Readonly<Record<string, string>> = {
   'auto.create.topics.enable': 'false',
   'group.initial.rebalance.delay.ms': '0',
   // A test that kills a member waits for its session to end.
   'group.min.session.timeout.ms': '1000',
-  // A broker that was killed is let in again once its old session ended: 9 s unless told otherwise.
-  'broker.session.timeout.ms': '4000',
   'broker.heartbeat.interval.ms': '500',
   'offsets.topic.num.partitions': '4',
   'offsets.topic.replication.factor': '1',

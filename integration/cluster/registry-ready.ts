@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { Patience } from '../../src/base/patience.ts';
 
 const ATTEMPT_MS_MAX = 2000;
 const PAUSE_MS = 100;
 
 /** Resolves when it answers as a registry does. */
 export async function registryReady(url: string, deadlineMs: number, isAlive: () => boolean): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
+  const patience = new Patience(deadlineMs);
   let problem = 'it was not asked';
-  while (performance.now() < deadline) {
+  while (!patience.isOver()) {
     if (!isAlive()) throw new Error('the registry ended while it was starting');
     try {
       const response = await fetch(`${url}/subjects`, { signal: AbortSignal.timeout(ATTEMPT_MS_MAX) });

@@ -21,9 +21,9 @@ export interface ClusterImages {
 
 /** Every provider to test on, the first being the one for a single run. Throws ClusterUnavailable for an unknown name. */
 export async function providersFor(images: ClusterImages, options: ClusterOptions = {}): Promise<ClusterProvider[]> {
-  const redpanda = containerProvider(images.redpanda);
-  const kafka = containerProvider(images.kafka);
-  const local: ClusterProvider = { name: 'local-kafka', start: startLocalKafka };
+  const redpanda = containerProvider(images.redpanda, options);
+  const kafka = containerProvider(images.kafka, options);
+  const local: ClusterProvider = { name: 'local-kafka', start: () => startLocalKafka(options) };
   const shared = process.env[CLUSTER_VARIABLE] ?? '';
   const wanted = options.own === true && shared.includes(':') ? (process.env[PROVIDER_VARIABLE] ?? '') : shared;
   if (wanted.includes(':')) return [external(wanted)];
@@ -44,8 +44,8 @@ export async function providersFor(images: ClusterImages, options: ClusterOption
   }
 }
 
-function containerProvider(image: BrokerImage): ClusterProvider {
-  return { name: image.provider, start: () => startContainerBroker(image) };
+function containerProvider(image: BrokerImage, options: ClusterOptions): ClusterProvider {
+  return { name: image.provider, start: () => startContainerBroker(image, options) };
 }
 
 /** Somebody else's broker: theirs to start and to stop. */

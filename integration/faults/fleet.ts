@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { Patience } from '../../src/base/patience.ts';
 import { eventually } from '../cluster/client.ts';
 import { Flow } from '../harness/flow.ts';
 import type { Ledger } from '../harness/ledger.ts';
@@ -244,8 +245,8 @@ export class Fleet {
    */
   async #wholeLedger(): Promise<Ledger> {
     let ledger = await this.#rig.ledger();
-    const deadline = performance.now() + VISIBLE_MS_MAX;
-    while (this.#delivery === 'exactly_once' && performance.now() < deadline) {
+    const patience = new Patience(VISIBLE_MS_MAX);
+    while (this.#delivery === 'exactly_once' && !patience.isOver()) {
       if (ledger.entries.every(({ outputs, deadLetters }) => outputs.length + deadLetters.length > 0)) break;
       ledger = await this.#rig.ledger();
     }
