@@ -24,10 +24,11 @@ async function faulty(
   bootstrap: string,
   registry: Registry,
   { records, spec, ...options }: RigOptions,
+  patience: Readonly<Record<string, number>> = PATIENCE,
 ): Promise<Faulty> {
   const proxy = await FaultProxy.inFrontOf(registry.url);
   t.after(() => proxy.close());
-  const settings = { ...options.settings, schema_registry: { url: proxy.url, ...PATIENCE } };
+  const settings = { ...options.settings, schema_registry: { url: proxy.url, ...patience } };
   return { proxy, rig: await Rig.create(t, bootstrap, { ...options, records, spec, settings }) };
 }
 
@@ -64,11 +65,9 @@ avroTest(
       key: `k${i}`,
       value: valueOf(known[(i * 7) % 1000] ?? 0, i % 50),
     }));
-    const { rig, proxy } = await faulty(t, bootstrap, registry, {
-      records,
-      partitions: 4,
-      spec: { ...READ, instances: 3 },
-    });
+    const options = { records, partitions: 4, spec: { ...READ, instances: 3 } };
+    // A request that is given up for a busy machine and made again would be one more.
+    const { rig, proxy } = await faulty(t, bootstrap, registry, options, { ...PATIENCE, timeout_ms: 30_000 });
     const sidecar = await rig.start();
     await sidecar.settles(rig.name, records.length);
     const ledger = await rig.ledger();
