@@ -57,7 +57,12 @@ class Bench {
   readonly log: string[] = [];
   readonly executor: InThreadExecutor;
 
-  constructor(file: string, config: unknown = {}, limits: { readonly outputBytesMax?: number } = {}) {
+  constructor(
+    file: string,
+    config: unknown = {},
+    limits: { readonly outputBytesMax?: number } = {},
+    tombstones: 'forward' | 'transform' = 'forward',
+  ) {
     const bytes = readFileSync(file);
     const { facts, errors } = inspectModule(bytes);
     if (facts === undefined) throw new AggregateError(errors, file);
@@ -65,7 +70,11 @@ class Bench {
     const module = new WebAssembly.Module(meterModule(bytes, options));
     this.executor = new InThreadExecutor(
       {
-        config: guestConfig({ configJson: JSON.stringify(config), limits: { logLinesPerSecond: 1000, ...limits } }),
+        config: guestConfig({
+          configJson: JSON.stringify(config),
+          tombstones,
+          limits: { logLinesPerSecond: 1000, ...limits },
+        }),
         module: { facts, module, maxMemoryMb: MAX_MEMORY_MB },
       },
       ({ lines }) => void this.log.push(...lines.map(({ level, text }) => `${level} ${text}`)),
@@ -265,6 +274,12 @@ void suite('the library, seen through a probe', () => {
         [null, 'there', 'there'],
       ],
     );
+  });
+
+  void test('a tombstone is told from an empty value', async () => {
+    const bench = await started(PROBE_WASM, {}, {}, 'transform');
+    const key = 'tombstone?';
+    assert.deepEqual(values(await bench.outcomes({ key, value: null }, { key, value: '' })), ['yes', 'no']);
   });
 
   void test('route names the topic of what passes', async () => {

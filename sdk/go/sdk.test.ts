@@ -109,6 +109,11 @@ void suite('the library in its host', toolchain, () => {
     );
   });
 
+  void test('a tombstone is told from an empty value', async () => {
+    const key = 'tombstone?';
+    assert.deepEqual(await gists({ key, value: null }, { key, value: '' }), [`${key}=true`, `${key}=false`]);
+  });
+
   const headers = [
     { name: 'h', value: Buffer.from('1') },
     { name: 'n', value: null },

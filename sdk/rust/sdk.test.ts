@@ -108,6 +108,11 @@ void suite('a Transform in its host', toolchain, () => {
     ]);
   });
 
+  void test('a tombstone is told from an empty value', async () => {
+    const key = 'tombstone?';
+    assert.deepEqual(await gists({ key, value: null }, { key, value: '' }), [`${key}=None`, `${key}=Some([])`]);
+  });
+
   void test('keys: null, empty, taken away', async () => {
     const keys = [null, '', 'k'].map((key) => ({ key, value: 'echo v' }));
     assert.deepEqual(await gists(...keys, { key: 'k', value: 'null-key v' }), ['null=v', '=v', 'k=v', 'null=v']);

@@ -30,6 +30,8 @@ export const KNOWN_IMPORTS = {
     metadata_timestamp_ms: { params: [], results: [l], grants: "read the record's timestamp" },
     /** (ptr, cap) → length of the key, -1 = null; nothing is written when it is longer than cap. */
     key: { ...toI32(i, i), grants: "read the record's key" },
+    /** () → 1 where the value is null, which a payload shows as an empty one. */
+    value_is_null: { ...toI32(), grants: "read whether the record's value is null" },
     header_count: { ...toI32(), grants: "read the record's headers" },
     /** (index, ptr, cap) → length. */
     header_name: { ...toI32(i, i, i), grants: "read the record's headers" },

@@ -15,7 +15,7 @@ import type { BatchContext, Guest } from './guest.ts';
 import { Chain } from './chain.ts';
 import type { GuestCounts } from './guest-stats.ts';
 import { Stage, type StageEvents } from './stage.ts';
-import { GUEST_METRICS_MAX, GuestMetrics } from './host-functions/guest-metrics.ts';
+import { GuestMetrics } from './host-functions/guest-metrics.ts';
 import { LogBuffer } from './host-functions/log-buffer.ts';
 import { PHASE_INITIALISING, PHASE_RUNNING, PHASE_WAITING, type ControlBlock } from './thread/control-block.ts';
 import { TopicTable } from './topic-table.ts';
@@ -106,10 +106,7 @@ class Work implements BatchContext {
 export class BatchRunner {
   readonly #control: ControlBlock;
   readonly #log: LogBuffer;
-  readonly #metrics = new GuestMetrics((name) => {
-    if (this.#log.admit())
-      this.#log.addText('warn', `metric ${name} is not counted: a transform names at most ${GUEST_METRICS_MAX}`);
-  });
+  readonly #metrics = new GuestMetrics();
   /** In the order that records pass them. */
   readonly #stages: readonly [Stage, ...Stage[]];
   readonly #chain: Chain | undefined;

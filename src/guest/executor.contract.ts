@@ -318,15 +318,18 @@ export function executorContract(name: string, open: OpenExecutor): void {
       });
     });
 
-    void test('a guest names 64 metrics; beyond that they are not counted, and the log says so once', async () => {
+    void test('a transform names 64 metrics, counters and gauges together; beyond that they are not counted, and the log says so once', async () => {
       const source = fixtureSource({ limits: { logLineBytesMax: 200 } });
       await withExecutor(source, async (executor, lines) => {
-        const records = Array.from({ length: 67 }, (_, i) => `Emname_${i}=1`);
-        const result = gist(await executor.execute(batchOf(records)));
-        assert.ok(result.every((found) => found === 'input'));
-        assert.equal(executor.stats().guestMetrics.counters.size, 64);
+        const records = Array.from({ length: 67 }, (_, i) => `E${i % 2 === 0 ? 'm' : 'g'}name_${i}=1`);
+        for (const again of [1, 2]) {
+          const result = gist(await executor.execute(batchOf(records)));
+          assert.ok(result.every((found) => found === 'input'));
+          const { counters, gauges } = executor.stats().guestMetrics;
+          assert.deepEqual([counters.size, gauges.size, counters.get('name_62')], [34, 30, again]);
+        }
         const found = lines.map(({ text }) => text);
-        assert.deepEqual(found, ['metric name_64 is not counted: a transform names at most 64']);
+        assert.deepEqual(found, ['metric name_61 is not counted: a transform names at most 64']);
       });
     });
 

@@ -6,7 +6,7 @@ import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
 import { BatchRunner, loadFormats, needsSchemas, type GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import { addTallies, LatencyTotals, type GuestStats, type StageTally } from './guest-stats.ts';
-import { GuestMetricTotals } from './host-functions/guest-metrics.ts';
+import { GuestMetricTotals, tooManyMetrics } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { ControlBlock } from './thread/control-block.ts';
 
@@ -25,7 +25,7 @@ export class InThreadExecutor implements Executor {
   readonly #serial = new Serial();
   readonly #latencies = new LatencyTotals();
   readonly #latenciesSeen = new Uint32Array(this.#control.latencies.length);
-  readonly #guestMetrics = new GuestMetricTotals();
+  readonly #guestMetrics = new GuestMetricTotals((name) => this.#say(tooManyMetrics(name, this.#source.config.limits)));
   #stages: readonly StageTally[] = [];
   #runner: BatchRunner | undefined;
   #failure: StreamlineError | undefined;
@@ -109,7 +109,10 @@ export class InThreadExecutor implements Executor {
   }
 
   #takeLog(runner: BatchRunner): void {
-    const log = runner.log.take();
+    this.#say(runner.log.take());
+  }
+
+  #say(log: GuestLog): void {
     if (log.lines.length === 0 && log.dropped === 0) return;
     this.#logLinesDropped += log.dropped;
     this.#onLog(log);

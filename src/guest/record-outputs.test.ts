@@ -110,6 +110,23 @@ void suite('several outputs of one record', () => {
     assert.deepEqual(bytes(await ofScript('n2001', {}, source)), ['guest.output_too_large']);
   });
 
+  void test('limits.output_bytes: headers that are kept count from the second output on, at its edge', async () => {
+    const headers = [{ name: 'big', value: Buffer.alloc(989) }]; // 1000 bytes as they are packed
+    const sizes = async (script: string, outputBytesMax: number): Promise<string[]> =>
+      values(await ofScript(script, { headers }, fixtureSource({ limits: { outputBytesMax, outputsMax: 5 } })));
+    const tooLarge = ['guest.output_too_large'];
+    assert.deepEqual(await sizes('', 1024), ['input'], 'what passes is never too large');
+    assert.deepEqual(await sizes('ea', 1024), ['a']);
+    assert.deepEqual(await sizes('ea;eb;ec', 2003), ['a', 'b', 'c']);
+    assert.deepEqual(await sizes('ea;eb;ec', 2002), tooLarge);
+    assert.deepEqual(await sizes('ea;eb;Ac', 2003), ['a', 'b', 'c']);
+    assert.deepEqual(await sizes('ea;eb;Ac', 2002), tooLarge);
+    assert.deepEqual(await sizes('ea;Z;Z', 2001), ['a', 'null', 'null']);
+    assert.deepEqual(await sizes('ea;Z;Z', 2000), tooLarge);
+    // Those of its own count by themselves, from the first on.
+    assert.deepEqual(await sizes('rbig;ea;eb;ec', 1024), ['a', 'b', 'c']);
+  });
+
   void test('I7: a guest that emits without end fails, and the next record is answered', async () => {
     assert.deepEqual(values(outcomes(await run(['EN', 'pass']))), ['guest.output_too_large', 'input']);
   });

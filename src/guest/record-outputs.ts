@@ -117,8 +117,10 @@ export class RecordOutputs {
 
   /** Throws as `add` would: before anything is done for an output that has no room. */
   checkRoom(key: OutputPart, value: OutputPart): void {
-    if (this.#batch === undefined) return;
-    this.#check(bytesOf(key) + bytesOf(value) + this.#headerBytes, this.#batch.writer.byteLength);
+    const batch = this.#batch;
+    if (batch === undefined) return;
+    const bytes = bytesOf(key) + bytesOf(value) + this.#headerBytes;
+    this.#check(bytes, this.#keptBytes(key, value, batch.reader), batch.writer.byteLength);
   }
 
   /** Throws GuestFault guest.output_too_large when there are too many, or they come to too much. */
@@ -129,7 +131,8 @@ export class RecordOutputs {
     const headers = this.#headers;
     const headerBytes = this.#headerBytes;
     const bytes = bytesOf(key) + bytesOf(value) + headerBytes;
-    this.#check(bytes, writer.byteLength);
+    const kept = this.#keptBytes(key, value, batch.reader);
+    this.#check(bytes, kept, writer.byteLength);
     const flags =
       (key === 'input' ? KEY_FROM_INPUT : 0) |
       (value === 'input' ? VALUE_FROM_INPUT : 0) |
@@ -145,7 +148,7 @@ export class RecordOutputs {
     if (headers !== undefined) writeHeaders(writer.bytes, writer.view, at, headers);
     writer.end(lengthOf(key), lengthOf(value), headerBytes);
     this.#count += 1;
-    this.#bytes += bytes;
+    this.#bytes += bytes + kept;
   }
 
   /** The record goes on as it came, with the headers it has by now. */
@@ -158,10 +161,25 @@ export class RecordOutputs {
     this.#batch?.writer.view.setFloat64(this.#beginByte + RESULT.fuelUsed, fuelUsed, true);
   }
 
-  #check(bytes: number, batchBytes: number): void {
+  /**
+   * What this output leaves as the input has it: not written here, but sent again with each output. Of the first it is no more than what
+   * came in, and free.
+   */
+  #keptBytes(key: OutputPart, value: OutputPart, reader: BatchReader): number {
+    if (this.#count === 0) return 0;
+    const at = this.#recordAt;
+    return (
+      (key === 'input' ? Math.max(0, reader.keyLength(at)) : 0) +
+      (value === 'input' ? Math.max(0, reader.valueLength(at)) : 0) +
+      (this.#headers === undefined ? reader.headersLength(at) : 0)
+    );
+  }
+
+  /** @param kept is of the record's limit only: it takes no room in the results */
+  #check(bytes: number, kept: number, batchBytes: number): void {
     const limits = this.#limits;
     if (this.#count >= limits.outputsMax) throw new GuestFault('guest.output_too_large', tooManyOutputs(limits));
-    if (this.#bytes + bytes > limits.outputBytesMax) {
+    if (this.#bytes + bytes + kept > limits.outputBytesMax) {
       throw new GuestFault('guest.output_too_large', outputsTooLarge(limits));
     }
     if (batchBytes + bytes > this.#batchOutputBytesMax) throw new GuestFault('guest.output_too_large', BATCH_FULL);

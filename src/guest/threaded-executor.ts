@@ -7,7 +7,7 @@ import type { GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import { GuestSlot, type SlotEvents, type Work } from './guest-slot.ts';
 import { addTallies, LatencyTotals, type GuestStats, type StageTally } from './guest-stats.ts';
-import { GuestMetricTotals } from './host-functions/guest-metrics.ts';
+import { GuestMetricTotals, tooManyMetrics } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { LostThreads } from './lost-threads.ts';
 
@@ -66,7 +66,7 @@ export class ThreadedExecutor implements Executor {
   #watchedMs = 0;
   #cancelReclaim: (() => void) | undefined;
   readonly #latencies = new LatencyTotals();
-  readonly #guestMetrics = new GuestMetricTotals();
+  readonly #guestMetrics = new GuestMetricTotals((name) => this.#log(tooManyMetrics(name, this.#source.config.limits)));
   #stages: readonly StageTally[] = [];
   #logLinesDropped = 0;
   #threadRestarts = 0;

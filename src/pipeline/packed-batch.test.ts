@@ -21,10 +21,13 @@ function randomBytes(rng: Rng, lengthMax: number): Uint8Array | null {
   return Uint8Array.from({ length: rng() < 0.1 ? 0 : below(rng, lengthMax) }, () => below(rng, 256));
 }
 
+const NO_UTF8 = Buffer.from([0x61, 0xff, 0xc3]);
+
 function randomHeaders(rng: Rng): RecordHeader[] {
-  const names = ['', 'a', 'trace-id', 'naïve', '名前', '__proto__'];
+  const texts = ['', 'a', 'trace-id', 'naïve', '名前', '__proto__', '\ufffd'].map((name) => ({ name }));
+  const names = [...texts, { name: NO_UTF8.toString(), rawName: Uint8Array.from(NO_UTF8) }];
   return Array.from({ length: rng() < 0.5 ? 0 : below(rng, 4) }, () => ({
-    name: names[below(rng, names.length)] ?? '',
+    ...(names[below(rng, names.length)] ?? { name: '' }),
     value: randomBytes(rng, 20),
   }));
 }

@@ -16,7 +16,7 @@ import { assert } from '../base/assert.ts';
  *          +24 u32 headersLength (bytes; 0 = none)
  *          +28 i32 keyLength     (-1 = null)
  *          +32 key, value, headers
- * header entry of a record: u32 nameLength, name (UTF-8), i32 valueLength (-1 = null), value
+ * header entry of a record: u32 nameLength, name (as it was sent: UTF-8 by custom), i32 valueLength (-1 = null), value
  * ```
  * keyLength, key and value stand next to each other, so that the framed core ABI's input is one slice of the buffer.
  */
@@ -64,22 +64,28 @@ export interface PlainRecord {
 
 export interface RecordHeader {
   readonly name: string;
+  /** The name's bytes where they are no UTF-8 and `name` has U+FFFD for some: what is passed on is what was sent. */
+  readonly rawName?: Uint8Array;
   readonly value: Uint8Array | null;
 }
 
 const align8 = (n: number): number => (n + 7) & ~7;
 const utf8 = new TextEncoder();
+/** What decoding puts in place of bytes that are no UTF-8. */
+const REPLACEMENT = '\ufffd';
 
 export function headersByteLength(headers: readonly RecordHeader[]): number {
   let bytes = 0;
-  for (const header of headers) bytes += 8 + Buffer.byteLength(header.name) + (header.value?.length ?? 0);
+  for (const { name, rawName, value } of headers) {
+    bytes += 8 + (rawName?.length ?? Buffer.byteLength(name)) + (value?.length ?? 0);
+  }
   return bytes;
 }
 
 export function writeHeaders(bytes: Uint8Array, view: DataView, at: number, headers: readonly RecordHeader[]): number {
   let position = at;
   for (const header of headers) {
-    const name = utf8.encode(header.name);
+    const name = header.rawName ?? utf8.encode(header.name);
     view.setUint32(position, name.length, true);
     bytes.set(name, position + 4);
     position += 4 + name.length;
@@ -103,17 +109,16 @@ export function readHeaders(bytes: Uint8Array, view: DataView, at: number, lengt
     const nameLength = view.getUint32(position, true);
     assert(position + 8 + nameLength <= end, 'packed headers: name past the end');
     // TextDecoder refuses shared memory; Buffer does not copy to read.
-    const name = Buffer.from(bytes.buffer, bytes.byteOffset + position + 4, nameLength).toString('utf8');
+    const given = Buffer.from(bytes.buffer, bytes.byteOffset + position + 4, nameLength);
+    const name = given.toString('utf8');
+    const isUtf8 = !name.includes(REPLACEMENT) || given.equals(utf8.encode(name));
     position += 4 + nameLength;
     const valueLength = view.getInt32(position, true);
     position += 4;
-    if (valueLength < 0) {
-      headers.push({ name, value: null });
-      continue;
-    }
-    assert(position + valueLength <= end, 'packed headers: value past the end');
-    headers.push({ name, value: bytes.slice(position, position + valueLength) });
-    position += valueLength;
+    assert(position + Math.max(0, valueLength) <= end, 'packed headers: value past the end');
+    const value = valueLength < 0 ? null : bytes.slice(position, position + valueLength);
+    headers.push(isUtf8 ? { name, value } : { name, rawName: Uint8Array.from(given), value });
+    position += Math.max(0, valueLength);
   }
   return headers;
 }

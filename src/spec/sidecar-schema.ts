@@ -81,7 +81,7 @@ const limits = z
       1024,
       1024 * MIB,
       MIB,
-      'Largest output a guest may return for one record; of several outputs, all of them together.',
+      'Largest output a guest may return for one record; of several outputs, all of them together, with what all but the first keep of its headers.',
     ),
     record_outputs: int(1, 65_536, 1000, 'Outputs that one record may have.'),
     init_timeout_ms: int(1, 600_000, 5000, 'Budget of init().'),

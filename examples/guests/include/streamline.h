@@ -41,6 +41,8 @@ SL_HOST(metadata_key_schema_id) int32_t sl_key_schema_id(void);
 SL_HOST(metadata_key_schema_name) uint32_t sl_key_schema_name(void *into, uint32_t room);
 
 SL_HOST(key) uint32_t sl_key_bytes(void *into, uint32_t room);
+/** 1: the record is a tombstone, which a payload shows as an empty value. */
+SL_HOST(value_is_null) uint32_t sl_value_is_null(void);
 SL_HOST(header_count) uint32_t sl_header_count(void);
 SL_HOST(header_name) uint32_t sl_header_name(uint32_t index, void *into, uint32_t room);
 SL_HOST(header_value) uint32_t sl_header_value(uint32_t index, void *into, uint32_t room);

@@ -16,6 +16,9 @@ export declare function hostTimestampMs(): i64;
 @external("streamline", "metadata_topic")
 export declare function hostTopic(pointer: usize, capacity: i32): i32;
 // @ts-ignore: decorator
+@external("streamline", "value_is_null")
+export declare function hostValueIsNull(): i32;
+// @ts-ignore: decorator
 @external("streamline", "header_count")
 export declare function hostHeaderCount(): i32;
 // @ts-ignore: decorator

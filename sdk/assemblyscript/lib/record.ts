@@ -8,6 +8,7 @@ import {
   hostPartition,
   hostTimestampMs,
   hostTopic,
+  hostValueIsNull,
   NULL_LENGTH,
 } from "./host";
 
@@ -43,9 +44,15 @@ export class Record {
     return String.UTF8.decodeUnsafe(this.at + 4, <usize>this.keyBytes);
   }
 
-  /** Of no bytes for a tombstone too, under `input.tombstones: transform`: the core ABI does not tell them apart. */
+  /** Of no bytes for a tombstone too, which is shown only under `input.tombstones: transform`. */
   get value(): Uint8Array {
     return copied(this.valueAt, this.valueLength);
+  }
+
+  /** The value is null. */
+  get isTombstone(): bool {
+    // Only where there are no bytes has the host something to tell.
+    return this.valueLength == 0 && hostValueIsNull() != 0;
   }
 
   /** The value as UTF-8. What is no UTF-8 is not refused. */

@@ -116,6 +116,20 @@ func TestNullAndEmptyKeys(t *testing.T) {
 	}
 }
 
+func TestATombstoneIsNotAnEmptyValue(t *testing.T) {
+	Register(Functions{Transform: func(record *Record) (Result, error) {
+		return Value(record, fmt.Append(nil, record.IsTombstone())), nil
+	}})
+	for _, one := range []struct {
+		value  []byte
+		wanted string
+	}{{nil, "true"}, {[]byte{}, "false"}, {[]byte("v"), "false"}} {
+		if trial := Try(Given{Value: one.value}); string(trial.Outputs[0].Value) != one.wanted {
+			t.Errorf("%v: %+v", one.value, trial)
+		}
+	}
+}
+
 func TestAppendingToTheKeyLeavesTheValue(t *testing.T) {
 	Register(Functions{Transform: func(record *Record) (Result, error) {
 		_ = append(record.Key, "overwritten"...)

@@ -43,6 +43,9 @@ func hostOffset() int64
 //go:wasmimport streamline metadata_timestamp_ms
 func hostTimestampMs() int64
 
+//go:wasmimport streamline value_is_null
+func hostValueIsNull() uint32
+
 //go:wasmimport streamline header_count
 func hostHeaderCount() uint32
 

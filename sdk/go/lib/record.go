@@ -5,7 +5,8 @@ package guest
 type Record struct {
 	// Key is nil where the record has none.
 	Key []byte
-	// Value is never nil. It is empty for an empty value, and for a tombstone, which is only shown with input.tombstones: transform.
+	// Value is never nil. It is empty for an empty value, and for a tombstone, which is only shown with input.tombstones: transform:
+	// IsTombstone tells which.
 	Value []byte
 }
 
@@ -14,6 +15,12 @@ type Header struct {
 	Name string
 	// Value is nil for a null.
 	Value []byte
+}
+
+// IsTombstone tells whether the record's value is null.
+func (record *Record) IsTombstone() bool {
+	// Only where there are no bytes has the host something to tell.
+	return len(record.Value) == 0 && hostValueIsNull() != 0
 }
 
 // Headers are all headers of the record, in order, copied.

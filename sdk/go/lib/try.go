@@ -15,8 +15,9 @@ type Given struct {
 	Offset      int64
 	TimestampMs int64
 	Key         []byte
-	Value       []byte
-	Headers     []Header
+	// Value nil is a tombstone.
+	Value   []byte
+	Headers []Header
 	// Room is what the host's output buffer holds, 1 MiB unless given: a larger output is emitted.
 	Room int
 }
@@ -112,11 +113,19 @@ func give(value, into []byte) int32 {
 	return int32(len(value))
 }
 
+func isNull(value []byte) uint32 {
+	if value == nil {
+		return 1
+	}
+	return 0
+}
+
 func hostLog(_ Level, text string)       { elsewhere.log = append(elsewhere.log, text) }
 func hostTopic(into []byte) int32        { return give([]byte(elsewhere.given.Topic), into) }
 func hostPartition() int32               { return elsewhere.given.Partition }
 func hostOffset() int64                  { return elsewhere.given.Offset }
 func hostTimestampMs() int64             { return elsewhere.given.TimestampMs }
+func hostValueIsNull() uint32            { return isNull(elsewhere.given.Value) }
 func hostHeaderCount() uint32            { return uint32(len(elsewhere.headers)) }
 func hostMetricAdd(n string, by float64) { elsewhere.metrics[n] += by }
 func hostMetricSet(n string, to float64) { elsewhere.metrics[n] = to }

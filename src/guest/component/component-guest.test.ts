@@ -174,6 +174,18 @@ void test('I7: what one record may answer is bounded, and what is beyond fails i
   assert.deepEqual(gist(result), ['route.invalid_topic', '2']);
 });
 
+void test("limits.output_bytes: the input's headers count from the second output on that keeps them", async () => {
+  const headers = [{ name: 'big', value: Buffer.alloc(1989) }]; // 2000 bytes as they are packed
+  const of = async (value: string, outputBytesMax: number): Promise<string[]> =>
+    gist((await run([{ value, headers }], componentSource({ limits: { outputBytesMax } }))).result);
+  const tooLarge = ['guest.output_too_large'];
+  assert.deepEqual(await of('=', 1024), ['=']);
+  assert.deepEqual(await of('2', 2007), ['2', 'second']);
+  assert.deepEqual(await of('2', 2006), tooLarge);
+  // The first keeps them, the second has 18 bytes of its own.
+  assert.deepEqual(await of('h', 1024), ['h', 'h']);
+});
+
 void test('what a guest has answered stands, though it traps when told that it was read', async () => {
   const { result, restarts } = await run(['v', 'p', 'v']);
   assert.deepEqual(gist(result), ['1', 'p', '1']);

@@ -136,7 +136,7 @@ export class ComponentGuest implements Guest {
       this.#host.settle();
       // Core modules check their own fuel as they go; all together are looked at here.
       if (this.#fuelLeft() < 0) throw outOfFuel('transform', this.#config.timeoutMs);
-      this.#lifting.lift(batch, result, recordIndex, partition);
+      this.#lifting.lift(batch, result, at, recordIndex, partition);
       writer.view.setFloat64(begin + RESULT.fuelUsed, this.#fuelUsed(), true);
     } catch (thrown) {
       const failure = guestFailureOf(thrown, 'transform', this.#fuelLeft(), this.#config.timeoutMs);

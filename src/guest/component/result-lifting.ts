@@ -49,10 +49,10 @@ export class ResultLifting {
   }
 
   /**
-   * Writes the entries of the record whose result stands at `at`. Throws GuestFault: guest.failed and guest.rejected when that is
+   * Writes the entries of the record at `recordAt`, whose result stands at `at`. Throws GuestFault: guest.failed and guest.rejected when that is
    * the answer, guest.abi_violation when the answer lies; entries written by then are to be taken back.
    */
-  lift(batch: BatchContext, at: number, recordIndex: number, partition: number): void {
+  lift(batch: BatchContext, at: number, recordAt: number, recordIndex: number, partition: number): void {
     this.#check(at, RESULT_RECORD.bytes);
     const { bytes } = this.#memory.view;
     const tag = bytes[at];
@@ -70,14 +70,28 @@ export class ResultLifting {
       throw new GuestFault('guest.output_too_large', text);
     }
     this.#check(outputsAt, count * OUTPUT_RECORD.bytes);
+    // Sent again with each output that keeps them: of the first they are what came in, and free.
+    const kept = batch.reader.headersLength(recordAt);
     let total = 0;
     for (let i = 0; i < count; i += 1) {
       const flags = i === 0 ? 0 : CONTINUES;
-      total = this.#output(batch, outputsAt + i * OUTPUT_RECORD.bytes, recordIndex, partition, flags, total);
+      total = this.#output(
+        batch,
+        outputsAt + i * OUTPUT_RECORD.bytes,
+        recordIndex,
+        partition,
+        flags,
+        total,
+        i === 0 ? 0 : kept,
+      );
     }
   }
 
-  /** @returns bytes of all outputs so far */
+  /**
+   * @param before bytes of the outputs before it
+   * @param kept bytes of the input's headers, should it have none of its own
+   * @returns bytes of all outputs so far
+   */
   #output(
     batch: BatchContext,
     at: number,
@@ -85,6 +99,7 @@ export class ResultLifting {
     partition: number,
     first: number,
     before: number,
+    kept: number,
   ): number {
     this.#read(at + OUTPUT_RECORD.topic, this.#topic);
     this.#read(at + OUTPUT_RECORD.key, this.#key);
@@ -93,15 +108,17 @@ export class ResultLifting {
     const { writer } = batch;
     const keyLength = this.#key.length;
     const valueLength = this.#value.length;
-    const total = before + Math.max(0, keyLength) + Math.max(0, valueLength);
+    const keepsHeaders = this.#headers.length === NONE;
+    const ownBytes = Math.max(0, keyLength) + Math.max(0, valueLength);
+    const total = before + ownBytes + (keepsHeaders ? kept : 0);
     this.#limit(total);
-    const headersLength = this.#headers.length === NONE ? 0 : this.#headersLength(total);
-    if (writer.byteLength + total - before + headersLength > this.#batchOutputBytesMax) {
+    const headersLength = keepsHeaders ? 0 : this.#headersLength(total);
+    const body = ownBytes + headersLength;
+    if (writer.byteLength + body > this.#batchOutputBytesMax) {
       throw new GuestFault('guest.output_too_large', BATCH_FULL);
     }
     const topic = this.#topic.length === NONE ? DEFAULT_TOPIC : this.#internTopic(batch);
-    const flags = first | (this.#headers.length === NONE ? HEADERS_FROM_INPUT : 0);
-    const body = Math.max(0, keyLength) + Math.max(0, valueLength) + headersLength;
+    const flags = first | (keepsHeaders ? HEADERS_FROM_INPUT : 0);
     let to = writer.begin(recordIndex, KIND_OUTPUT, flags, topic, partition, 0, body);
     const { output } = batch;
     const view = this.#memory.view;

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KNOWN_IMPORTS, knownImportsOf } from '../../catalog/known-imports.ts';
 import { BatchReader } from '../../pipeline/packed-batch.ts';
-import { ResultWriter } from '../../pipeline/packed-results.ts';
+import { RESULT, ResultReader, ResultWriter } from '../../pipeline/packed-results.ts';
+import type { PayloadAbi } from '../../spec/transformation-config.ts';
 import { byteView } from '../byte-view.ts';
 import { GuestFault } from '../guest-failure.ts';
 import { GuestMemory } from '../guest-memory.ts';
 import { RecordOutputs } from '../record-outputs.ts';
 import { TopicTable } from '../topic-table.ts';
 import { GuestMetrics } from './guest-metrics.ts';
-import { batchOf } from '../testing/fixture.ts';
+import { batchOf, type TestRecord } from '../testing/fixture.ts';
 import { GuestAbort } from './guest-abort.ts';
 import { HostContext } from './host-context.ts';
 import { hostImports } from './host-imports.ts';
@@ -25,7 +26,10 @@ type HostFunction = (...args: (number | bigint)[]) => number | bigint | undefine
 
 type HostFunctionCall = (module: string, name: string, ...args: (number | bigint)[]) => ReturnType<HostFunction>;
 
-function host(outputBytesMax?: number): {
+function host(
+  outputBytesMax?: number,
+  payload?: PayloadAbi,
+): {
   readonly context: HostContext;
   readonly memory: GuestMemory;
   readonly charged: () => number;
@@ -38,13 +42,31 @@ function host(outputBytesMax?: number): {
     fuel = units;
   };
   context.attach(memory, { set, left: () => fuel });
-  const imports: Record<string, Record<string, unknown>> = hostImports(context);
+  const imports: Record<string, Record<string, unknown>> = hostImports(context, payload);
   const call: HostFunctionCall = (module, name, ...args) => {
     const implementation = imports[module]?.[name];
     assert.ok(typeof implementation === 'function', `${module}.${name}`);
     return (implementation as HostFunction)(...args);
   };
   return { context, memory, charged: () => 1e9 - fuel, call };
+}
+
+/** A host whose record is under way, in transform(). */
+function transforming(
+  record: TestRecord,
+  outputBytesMax?: number,
+  payload?: PayloadAbi,
+): ReturnType<typeof host> & { readonly results: () => ResultReader } {
+  const own = host(outputBytesMax, payload);
+  const { context } = own;
+  const input = batchOf([record]).buffer;
+  const reader = new BatchReader(input);
+  const writer = new ResultWriter(new SharedArrayBuffer(1_000_000));
+  const batch = { reader, input: byteView(input), writer, output: byteView(writer.buffer), topics: new TopicTable() };
+  context.enter(batch, reader.recordAt(0));
+  context.outputs.begin(batch, reader.recordAt(0), 0, -1);
+  context.outputs.accepting = true;
+  return { ...own, results: () => new ResultReader(writer.buffer) };
 }
 
 void test('I9: what is implemented is what the catalog lets in, no more and no less', () => {
@@ -126,18 +148,10 @@ void test('bytes that a call about headers decodes, compares or copies are paid 
   const name = 'n'.repeat(30_000);
   const value = Buffer.alloc(60_000, 1);
   const cost = (of: string, ...args: number[]): number => {
-    const { call, charged, context, memory } = host(1_000_000);
+    const nine = Array.from({ length: 9 }, () => ({ name, value: null }));
+    const { call, charged, memory } = transforming({ value: 'x', headers: [{ name, value }, ...nine] }, 1_000_000);
     memory.view.bytes.fill(255, 0, 4);
     memory.view.bytes.write(name, 4);
-    const nine = Array.from({ length: 9 }, () => ({ name, value: null }));
-    const input = batchOf([{ value: 'x', headers: [{ name, value }, ...nine] }]).buffer;
-    const reader = new BatchReader(input);
-    const writer = new ResultWriter(new SharedArrayBuffer(1_000_000));
-    const output = byteView(writer.buffer);
-    const batch = { reader, input: byteView(input), writer, output, topics: new TopicTable() };
-    context.enter(batch, reader.recordAt(0));
-    context.outputs.begin(batch, reader.recordAt(0), 0, -1);
-    context.outputs.accepting = true;
     // Decoded by now.
     call('streamline', 'header_count');
     if (of === 'emit') call('streamline', 'header_add', 4, 1, 4, 0);
@@ -154,21 +168,73 @@ void test('bytes that a call about headers decodes, compares or copies are paid 
 });
 
 void test('an output that has no room names no topic, however often a guest asks', () => {
-  const { call, context, memory } = host();
+  const { call, context, memory } = transforming({ value: 'x' });
   memory.view.bytes.fill(255, 0, 4);
   memory.view.bytes.write('abcd', 4);
-  const input = batchOf(['x']).buffer;
-  const reader = new BatchReader(input);
-  const writer = new ResultWriter(new SharedArrayBuffer(1000));
-  const topics = new TopicTable();
-  const batch = { reader, input: byteView(input), writer, output: byteView(writer.buffer), topics };
-  context.enter(batch, reader.recordAt(0));
-  context.outputs.begin(batch, reader.recordAt(0), 0, -1);
-  context.outputs.accepting = true;
   for (let i = 0; i < 3; i += 1) call('streamline', 'emit', 0, 4, 4 + i, 1);
   assert.throws(() => call('streamline', 'emit', 0, 4, 7, 1), GuestFault);
   assert.throws(() => call('streamline', 'emit_tombstone', 0, 4, 7, 1), GuestFault);
-  assert.deepEqual(topics.names, ['a', 'b', 'c']);
+  assert.deepEqual(context.topics?.names, ['a', 'b', 'c']);
+});
+
+void test('the key that an output keeps counts from the second output on, at the edge', () => {
+  const { call } = transforming({ key: 'k'.repeat(500), value: 'v' }, 1024, 'value');
+  // 10 + (10 + 500) + (4 + 500) = 1024.
+  call('streamline', 'emit', 0, 10, 0, 0);
+  call('streamline', 'emit', 0, 10, 0, 0);
+  assert.throws(() => call('streamline', 'emit', 0, 5, 0, 0), { code: 'guest.output_too_large' });
+  call('streamline', 'emit', 0, 4, 0, 0);
+});
+
+void test('a null key lies nowhere: its pointer is not looked at', () => {
+  const { call, results } = transforming({ value: 'v' });
+  for (const pointer of [-1, 65_537, 0x7fffffff]) call('streamline', 'emit_tombstone', pointer, -1, 0, 0);
+  assert.deepEqual([results().keyLength(0), results().valueLength(0)], [-1, -1]);
+  assert.throws(() => call('streamline', 'emit_tombstone', 65_537, 0, 0, 0), GuestAbort);
+});
+
+void test('value_is_null tells a tombstone from an empty value', () => {
+  const { call, charged } = host();
+  assert.equal(call('streamline', 'value_is_null'), 0, 'outside of a record');
+  assert.equal(charged(), 400);
+  for (const [value, wanted] of [
+    [null, 1],
+    ['', 0],
+    ['v', 0],
+  ] as const) {
+    assert.equal(transforming({ value }).call('streamline', 'value_is_null'), wanted);
+  }
+});
+
+void test('names of headers that are no UTF-8 are shown with U+FFFD, and leave as they came when another is changed', () => {
+  const [good, bad] = [Buffer.from('ä\ufffd'), Buffer.from([0x61, 0xff, 0xfe])];
+  const headers = [
+    { name: 'ä\ufffd', value: Buffer.from('1') },
+    { name: bad.toString(), rawName: bad, value: Buffer.from('2') },
+    { name: bad.toString(), rawName: bad, value: null },
+    { name: 'x', value: null },
+  ];
+  const { call, memory, results, context } = transforming({ value: 'v', headers });
+  assert.equal(call('streamline', 'header_name', 1, 0, 100), 7);
+  assert.equal(memory.view.bytes.toString('utf8', 0, 7), 'a\ufffd\ufffd');
+  memory.view.bytes.write('x', 0);
+  call('streamline', 'header_set', 0, 1, 0, 1);
+  context.outputs.pass(0xffff);
+  const reader = results();
+  const packed = Buffer.from(reader.bytes.slice(RESULT.key, RESULT.key + reader.headersLength(0)));
+  const entry = (name: Uint8Array, value: string | undefined): Buffer => {
+    const lengths = Buffer.alloc(8);
+    lengths.writeUInt32LE(name.length, 0);
+    lengths.writeInt32LE(value?.length ?? -1, 4);
+    return Buffer.concat([lengths.subarray(0, 4), name, lengths.subarray(4), Buffer.from(value ?? '')]);
+  };
+  assert.deepEqual(
+    packed,
+    Buffer.concat([entry(good, '1'), entry(bad, '2'), entry(bad, undefined), entry(Buffer.from('x'), 'x')]),
+  );
+  // By the name it is shown.
+  memory.view.bytes.write('a\ufffd\ufffd', 0);
+  assert.equal(call('streamline', 'header_remove', 0, 7), 2);
 });
 
 void test('a write of nothing but line feeds looks at so many and counts the rest as dropped', () => {

@@ -26,6 +26,7 @@ interface OutputParts {
 
 export interface RecordFunctions {
   key(pointer: number, capacity: number): number;
+  value_is_null(): number;
   header_count(): number;
   header_name(index: number, pointer: number, capacity: number): number;
   header_value(index: number, pointer: number, capacity: number): number;
@@ -121,6 +122,11 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
       const bytes = record.reader.bytes.subarray(start, start + record.reader.keyLength(record.at));
       return give('key', bytes, pointer, capacity);
     },
+    value_is_null() {
+      charge(CALL_FUEL);
+      const { record } = context;
+      return record !== undefined && record.reader.valueLength(record.at) < 0 ? 1 : 0;
+    },
     header_count() {
       return headers().length;
     },
@@ -164,11 +170,13 @@ export function recordFunctions(context: HostContext, framed: boolean): RecordFu
     emit_tombstone(key, keyLength, topic, topicLength) {
       charge(EMIT_FUEL, bodyBytes(keyLength));
       changing('emit_tombstone');
-      const length = bodyBytes(keyLength);
-      bytesAt('emit_tombstone', key, length);
-      const own: OutputPart = { from: context.memory.view, start: key >>> 0, length };
-      const parts = (): OutputParts => ({ key: keyLength >>> 0 === NULL_LENGTH ? 'null' : own, value: 'null' });
-      adding(parts, 'emit_tombstone', topic, topicLength);
+      // A null key lies nowhere.
+      const isNull = keyLength >>> 0 === NULL_LENGTH;
+      if (!isNull) bytesAt('emit_tombstone', key, keyLength);
+      const own: OutputPart = isNull
+        ? 'null'
+        : { from: context.memory.view, start: key >>> 0, length: keyLength >>> 0 };
+      adding(() => ({ key: own, value: 'null' }), 'emit_tombstone', topic, topicLength);
     },
   };
 }

@@ -20,6 +20,7 @@ export function probe(record: Record): Result {
   const words = record.valueText.split(" ");
   const verb = words[0];
   if (verb == "unchanged" || verb == "routed") return Result.unchanged();
+  if (verb == "" && record.keyText == "tombstone?") return Result.text(record.isTombstone ? "yes" : "no");
   if (verb == "drop") return Result.drop();
   if (verb == "fail") return Result.fail("failed as told");
   if (verb == "throw") throw new Error("threw as told");

@@ -41,7 +41,12 @@ func transform(record *guest.Record) (guest.Result, error) {
 	number, _ := strconv.Atoi(argument)
 	value := func(text string) (guest.Result, error) { return guest.Value(record, []byte(text)), nil }
 	switch command {
-	case "", "unchanged":
+	case "":
+		if string(record.Key) == "tombstone?" {
+			return value(fmt.Sprint(record.IsTombstone()))
+		}
+		return guest.Unchanged(), nil
+	case "unchanged":
 		return guest.Unchanged(), nil
 	case "drop":
 		return guest.Drop(), nil

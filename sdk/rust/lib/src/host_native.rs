@@ -39,6 +39,10 @@ pub fn key_schema_name() -> String {
     with(|host| host.key_schema.as_ref().map(|schema| schema.name.clone()).unwrap_or_default())
 }
 
+pub fn value_is_null() -> bool {
+    with(|host| host.value_is_null)
+}
+
 pub fn headers() -> Vec<Header> {
     with(|host| host.headers.clone())
 }

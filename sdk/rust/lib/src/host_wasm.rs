@@ -14,6 +14,7 @@ mod raw {
         pub fn metadata_schema_name(into: *mut u8, room: usize) -> i32;
         pub fn metadata_key_schema_id() -> i32;
         pub fn metadata_key_schema_name(into: *mut u8, room: usize) -> i32;
+        pub fn value_is_null() -> u32;
         pub fn header_count() -> i32;
         pub fn header_name(index: u32, into: *mut u8, room: usize) -> i32;
         pub fn header_value(index: u32, into: *mut u8, room: usize) -> i32;
@@ -88,6 +89,10 @@ pub fn key_schema_id() -> Option<u32> {
 
 pub fn key_schema_name() -> String {
     text(|into, room| unsafe { raw::metadata_key_schema_name(into, room) })
+}
+
+pub fn value_is_null() -> bool {
+    unsafe { raw::value_is_null() != 0 }
 }
 
 pub fn headers() -> Vec<Header> {

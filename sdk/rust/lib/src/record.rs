@@ -28,7 +28,7 @@ pub struct Schema {
 pub struct Record<'a> {
     /// `None` = null.
     pub key: Option<&'a [u8]>,
-    /// Empty as well when the value is null, which a transform sees only under `input.tombstones: transform`.
+    /// Empty as well when the value is null, which a transform sees only under `input.tombstones: transform`: see `nullable_value`.
     pub value: &'a [u8],
 }
 
@@ -36,6 +36,12 @@ impl<'a> Record<'a> {
     /// For tests: a transform is handed its records.
     pub fn new(key: Option<&'a [u8]>, value: &'a [u8]) -> Record<'a> {
         Record { key, value }
+    }
+
+    /// The value; `None` = null: a tombstone. In `route`, an empty value of a tombstone's output is `None` as well.
+    pub fn nullable_value(&self) -> Option<&'a [u8]> {
+        // Only where there are no bytes has the host something to tell.
+        Some(self.value).filter(|value| !value.is_empty() || !host::value_is_null())
     }
 
     /// The topic it came from.

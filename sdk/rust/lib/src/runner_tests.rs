@@ -132,6 +132,15 @@ fn an_output_of_a_topic_or_without_room_is_emitted() {
 }
 
 #[test]
+fn a_tombstone_is_not_an_empty_value() {
+    testing::reset(|host| host.value_is_null = true);
+    assert_eq!(Record::new(None, b"").nullable_value(), None);
+    testing::reset(|_| ());
+    assert_eq!(Record::new(None, b"").nullable_value(), Some(&b""[..]));
+    assert_eq!(Record::new(None, b"v").nullable_value(), Some(&b"v"[..]));
+}
+
+#[test]
 fn a_tombstone_has_its_key() {
     assert_eq!(run("tombstone"), answer("last"));
     let all = emitted();

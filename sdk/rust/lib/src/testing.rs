@@ -20,6 +20,8 @@ pub struct Host {
     pub offset: i64,
     /// -1 = none.
     pub timestamp_ms: i64,
+    /// The record is a tombstone; its value has to be empty then.
+    pub value_is_null: bool,
     /// Of the record, or as they have been changed since.
     pub headers: Vec<Header>,
     pub schema: Option<Schema>,

@@ -26,6 +26,7 @@ impl Transform for Probe {
         let (word, rest) = value.split_once(' ').unwrap_or((value, ""));
         let of = |text: &str| Output::of(record, text);
         Ok(match word {
+            "" if record.key == Some(b"tombstone?") => of(&format!("{:?}", record.nullable_value())).into(),
             "drop" => Outcome::Drop,
             "none" => vec![].into(),
             "fail" => return Err(rest.into()),
