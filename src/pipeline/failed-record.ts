@@ -1,6 +1,6 @@
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import { TRUNCATIONS, sendDeadLetter } from './dead-letter.ts';
-import { backoffMs, decide, type RecordFailure } from './failure-policy.ts';
+import { backoffMs, decide, isClustersTrouble, type RecordFailure } from './failure-policy.ts';
 import type { LaneContext } from './lane.ts';
 import type { Assignment } from './assignment.ts';
 import type { PlainRecord } from './packed-batch.ts';
@@ -112,6 +112,11 @@ export class FailedRecord {
     const { config, breaker } = this.#version;
     const { partition, offset } = this.#record;
     const place = `${config.inputTopic}/${partition}@${offset}`;
+    // I2: asked whether a topic is there, the cluster did not answer.
+    if (isClustersTrouble(failure.code)) {
+      this.#lane.halt(new StreamlineError(failure.code, failure.message, { place }));
+      return false;
+    }
     if (config.errors.onFailure === 'stop') {
       this.#lane.halt(new StreamlineError(failure.code, failure.message, { place, suggestion: STOP_SUGGESTION }));
       return false;

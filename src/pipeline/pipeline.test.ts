@@ -561,6 +561,22 @@ void test('several outputs: one that the cluster cannot take now keeps the recor
   }
 });
 
+void test('a topic that the cluster cannot be asked about now is no reason to give a record up, whatever the policy (I2)', async () => {
+  for (const onFailure of ['dead_letter', 'skip'] as const) {
+    const world = await HandWorld.running([0], { errors: { onFailure, maxRetries: 1, retryBackoffMs: 10 } });
+    world.executor.topic = 'named';
+    world.topicFault = { code: 'broker.unreachable', message: 'by hand' };
+    world.source.give(record(0, 1), record(0, 2));
+    await world.clock.advance(100);
+    assert.equal(world.executor.attempts.get('0@1'), 2, 'tried again first');
+    assert.equal(world.failures[0]?.code, 'broker.unreachable');
+    await world.until(world.pipeline.stop());
+    assert.deepEqual([world.sink.deadLetters, world.source.commits], [[], []]);
+    assert.equal(world.pipeline.stats.returned, 2);
+    assertLeftNothing(world);
+  }
+});
+
 void test('several outputs: refused for reasons of its own, a record is dead-lettered once (I2)', async () => {
   const world = await HandWorld.running([0]);
   world.executor.outputs.set('0@2', 3);

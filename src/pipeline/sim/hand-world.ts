@@ -12,6 +12,7 @@ import {
   ResultReader,
   ResultWriter,
 } from '../packed-results.ts';
+import type { Refusal } from '../piece.ts';
 import { Pipeline, type PipelineLimits } from '../pipeline.ts';
 import type {
   Executor,
@@ -143,6 +144,8 @@ export class HandExecutor implements Executor {
   /** filter, an error code, or a function of the attempt (1 = first). */
   readonly fates = new Map<string, 'filter' | ErrorCode | ((attempt: number) => ErrorCode | undefined)>();
   readonly attempts = new Map<string, number>();
+  /** What every output names; undefined = the spec's. */
+  topic: string | undefined;
   /** Outputs of a record, by place; without a word one. */
   readonly outputs = new Map<string, number>();
   gate: Promise<void> = Promise.resolve();
@@ -177,7 +180,7 @@ export class HandExecutor implements Executor {
       segments.push({ startByte, endByte: writer.byteLength, ...counts });
     }
     this.#buffers.lend(writer.buffer);
-    return { buffer: writer.buffer, segments, topics: [] };
+    return { buffer: writer.buffer, segments, topics: this.topic === undefined ? [] : [this.topic] };
   }
 
   #write(writer: ResultWriter, plain: PlainRecord, index: number): 'outputs' | 'filtered' | 'failed' {
@@ -194,10 +197,11 @@ export class HandExecutor implements Executor {
       writer.failed(index, fate, `by hand: ${place}`, 1);
       return 'failed';
     }
-    writer.begin(index, KIND_OUTPUT, ALL_FROM_INPUT, DEFAULT_TOPIC, -1, 1, this.padding);
+    const topic = this.topic === undefined ? DEFAULT_TOPIC : 0;
+    writer.begin(index, KIND_OUTPUT, ALL_FROM_INPUT, topic, -1, 1, this.padding);
     writer.end(0, 0, this.padding);
     for (let i = 1; i < (this.outputs.get(place) ?? 1); i += 1)
-      writer.plain(index, KIND_OUTPUT, ALL_FROM_INPUT | CONTINUES, DEFAULT_TOPIC, -1, 0);
+      writer.plain(index, KIND_OUTPUT, ALL_FROM_INPUT | CONTINUES, topic, -1, 0);
     return 'outputs';
   }
 
@@ -358,6 +362,8 @@ export class HandWorld {
   readonly source = new HandSource(this.clock, this.buffers);
   readonly executor = new HandExecutor(this.buffers);
   readonly sink: HandSink;
+  /** What is wrong with every topic that is named. */
+  topicFault: Refusal | undefined;
   readonly failures: StreamlineError[] = [];
   readonly warnings: string[] = [];
   readonly pipeline: Pipeline;
@@ -381,7 +387,7 @@ export class HandWorld {
         source: this.source,
         sink: this.sink,
         executor: this.executor,
-        topics: { known: () => 'ok', check: () => Promise.resolve(undefined) },
+        topics: { known: () => 'unknown', check: () => Promise.resolve(this.topicFault) },
         clock: this.clock,
         rng: () => 0.5,
         moduleSha256: 'ab12',

@@ -22,6 +22,8 @@ import { SimTransactions, type SimTransaction } from './sim-transactions.ts';
 
 export interface Faults {
   readonly produceFails: number;
+  /** Chance that the cluster does not say whether a topic is there. */
+  readonly topicFails: number;
   readonly ackLost: number;
   readonly commitRefused: number;
   readonly pollFails: number;
