@@ -34,10 +34,11 @@ constexpr int kFullMs = 50;
 // A closing client waits for a transaction's call that long.
 constexpr int kPartMs = 2000;
 
-static_assert(sizeof(void*) == 8, "a message's opaque holds a job's slot and a record's index");
+static_assert(sizeof(void*) == 8, "a message's opaque holds a job's slot and where its entry begins");
 
-void* opaque_of(uint32_t slot, uint32_t record_index) {
-  return reinterpret_cast<void*>((static_cast<uintptr_t>(slot) + 1) << 32 | record_index);
+// Positions in the results come as 32 bits (`ranges`). The record's index would not do: a record may have several outputs.
+void* opaque_of(uint32_t slot, size_t entry_at) {
+  return reinterpret_cast<void*>((static_cast<uintptr_t>(slot) + 1) << 32 | static_cast<uint32_t>(entry_at));
 }
 
 double property(rd_kafka_t* rk, const char* name) {
@@ -382,7 +383,7 @@ Producer::Sent Producer::send(Job* job, size_t* budget) {
           burst_bytes_ += output.key.length + output.value.length + output.headers.length + job->stamp_name.size() +
                           job->stamp_value.size();
         } else {
-          job->failures.push_back({output.record_index, code, false});
+          job->failures.push_back({static_cast<uint32_t>(job->at), code, false});
         }
         *budget -= 1;
       }
@@ -419,7 +420,7 @@ rd_kafka_resp_err_t Producer::send_one(Job* job, const Output& output) {
   const int64_t timestamp = carried ? static_cast<int64_t>(output.timestamp_ms) : 0;
   void* key = const_cast<uint8_t*>(output.key.data);
   void* value = const_cast<uint8_t*>(output.value.data);
-  void* opaque = opaque_of(job->slot, output.record_index);
+  void* opaque = opaque_of(job->slot, job->at);
   const auto code =
       headers == nullptr
           ? rd_kafka_producev(rk_, RD_KAFKA_V_RKT(to), RD_KAFKA_V_PARTITION(output.partition),
@@ -478,7 +479,7 @@ void Producer::finish(Job* job) {
   settle_job(std::move(owned));
 }
 
-// Answers undefined, or [code, record index, code, reported, ...]: a code when the job as a whole failed, 0 when single records did.
+// Answers undefined, or [code, entry, code, reported, ...]: a code when the job as a whole failed, 0 when single outputs did.
 void Producer::settle_job(std::unique_ptr<Job> job) {
   tell([deferred = job->deferred, buffers = job->buffers, corrupt = job->corrupt,
         failures = std::move(job->failures)](napi_env env) {
@@ -488,7 +489,7 @@ void Producer::settle_job(std::unique_ptr<Job> job) {
       answer = array(env);
       push(env, answer, number(env, corrupt ? static_cast<double>(RD_KAFKA_RESP_ERR__BAD_MSG) : 0.0));
       for (const Failure& failure : failures) {
-        push(env, answer, number(env, failure.record_index));
+        push(env, answer, number(env, failure.entry_at));
         push(env, answer, number(env, failure.code));
         push(env, answer, number(env, failure.reported ? 1 : 0));
       }
@@ -505,7 +506,8 @@ void Producer::abandon_requests() {
     job->dropped = true;
     Job* raw = job.get();
     // Of what was not sent nothing is known but that it was not.
-    if (raw->failures.empty()) raw->failures.push_back({0, RD_KAFKA_RESP_ERR__PURGE_QUEUE, false});
+    if (raw->failures.empty())
+      raw->failures.push_back({raw->ranges.empty() ? 0 : raw->ranges[0], RD_KAFKA_RESP_ERR__PURGE_QUEUE, false});
     sent_.emplace(raw->slot, std::move(job));
     if (raw->outstanding == 0) finish(raw);
   }

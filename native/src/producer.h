@@ -33,9 +33,9 @@ class Producer : public Client {
   void on_queue_event(rd_kafka_event_t* event) override;
 
   struct Failure {
-    uint32_t record_index;
+    uint32_t entry_at;  // where the output's entry begins in the results
     int code;
-    bool reported;  // by a delivery report; else librdkafka did not take the record at all
+    bool reported;  // by a delivery report; else librdkafka did not take it at all
   };
   // One call of `produce`. Its buffers stay where they are until its promise is settled.
   struct Job {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { BridgeAddon, BridgeClient } from '../../src/kafka/bridge-addon.ts';
+import { RESULT_ENTRY_BYTES } from '../../src/pipeline/packed-results.ts';
 import { addonTest } from './addon.ts';
 import { consume, consumerOn, jobOf, produce, producerOn, records } from './clients.ts';
 
@@ -82,11 +83,11 @@ whenGone('at produce', async (addon, broker, way) => {
   assert.equal(await produce(producer, TOPIC, jobOf(records(100))), undefined);
   broker.goes(way);
   const answer = (await produce(producer, TOPIC, jobOf(records(100))))!;
-  // [0, record, code, reported, …]: every record, once, as timed out.
+  // [0, entry, code, reported, …]: every output, once, as timed out.
   assert.equal(answer.length, 1 + 3 * 100);
   assert.deepEqual(
     new Set(answer.slice(1).filter((_, i) => i % 3 === 0)),
-    new Set(Array.from({ length: 100 }, (_, i) => i)),
+    new Set(Array.from({ length: 100 }, (_, i) => i * RESULT_ENTRY_BYTES)),
   );
   const waiting = produce(producer, TOPIC, jobOf(records(100)));
   const purged = produce(producer, TOPIC, jobOf(records(100)));

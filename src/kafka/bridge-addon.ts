@@ -53,9 +53,9 @@ export type TransactionAnswer = readonly [number, string, boolean, boolean, bool
 export interface BridgeProducer extends BridgeClient {
   /**
    * Produces the entries in `ranges` (pairs of start and end) of packed results, in order, unless `ended[0]` is set before. The buffers
-   * are the addon's until the answer: undefined, or `[code, record index, code, reported, …]`: of the whole, then of each record that
-   * failed, and whether the cluster said so (1) or librdkafka did not take the record in the first place (0). A stamp is a header put
-   * behind each output's own.
+   * are the addon's until the answer: undefined, or `[code, entry, code, reported, …]`: of the whole, then of each output that failed, by
+   * where its entry begins, and whether the cluster said so (1) or librdkafka did not take it in the first place (0). A stamp is a header
+   * put behind each output's own.
    */
   produce(
     batch: Uint8Array,

@@ -1,4 +1,5 @@
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import { ResultReader } from '../pipeline/packed-results.ts';
 import type { OutputRange, ProduceFailure } from '../pipeline/ports.ts';
 import type { BridgeProducer } from './bridge-addon.ts';
 import { mayBeNeighbours, produceFailureCode, produceFailureMessage } from './delivery-failures.ts';
@@ -11,15 +12,13 @@ interface Job {
   readonly reject: (error: StreamlineError) => void;
   /** Resolves when the addon has answered; set once it was handed on. */
   answered: Promise<void>;
-  /** What failed, by record, then. */
+  /** What failed then. */
   failures: Failures | undefined;
 }
 
-/** An entry of a job's results. */
+/** One output of a job. */
 interface Entry {
   readonly job: Job;
-  readonly recordIndex: number;
-  readonly topic: string | undefined;
   readonly startByte: number;
   readonly endByte: number;
 }
@@ -32,6 +31,7 @@ interface Failure {
   /** The cluster said so, inside a transaction: that one can only be aborted. */
   readonly endsTransaction: boolean;
 }
+/** By where the output's entry begins in the results: a record may have several. */
 type Failures = ReadonlyMap<number, Failure>;
 
 const NONE: Failures = new Map();
@@ -100,7 +100,7 @@ export class BridgeLane {
     }
   }
 
-  /** @returns the records that failed; undefined when the job was rejected */
+  /** @returns the outputs that failed; undefined when the job was rejected */
   async #send(job: Job, ranges: readonly number[]): Promise<Failures | undefined> {
     const { batch, result, defaultTopic, timestamp, stamp, assignment } = job.range;
     const answer = await this.#producer.produce(
@@ -128,9 +128,9 @@ export class BridgeLane {
     }
     const failures = new Map<number, Failure>();
     for (let i = 0; i < triples.length; i += 3) {
-      const [recordIndex = 0, code = 0, reported] = triples.slice(i, i + 3);
+      const [entry = 0, code = 0, reported] = triples.slice(i, i + 3);
       const byCluster = reported === 1;
-      failures.set(recordIndex, {
+      failures.set(entry, {
         code,
         withNeighbours: byCluster && !this.#transactional && mayBeNeighbours(code),
         endsTransaction: byCluster && this.#transactional,
@@ -154,8 +154,9 @@ export class BridgeLane {
     this.#jobs.shift();
     this.#handed -= 1;
     // Of an ended assignment nobody counts anything; what an abort purged is such.
-    const told = job.range.assignment.ended ? [] : [...failures];
-    job.resolve(told.map(([recordIndex, failure]) => failureOf(recordIndex, failure)));
+    const told = job.range.assignment.ended ? [] : [...failures].toSorted(([a], [b]) => a - b);
+    const results = new ResultReader(job.range.result.buffer);
+    job.resolve(told.map(([entry, failure]) => failureOf(results.recordIndex(entry), failure)));
   }
 
   async #repair(): Promise<void> {
@@ -183,7 +184,7 @@ export class BridgeLane {
     }
   }
 
-  /** @returns the first one refused as part of a batch, -1 when there is none; a record refused alone is a failure */
+  /** @returns the first one refused as part of a batch, -1 when there is none; an output refused alone is a failure */
   async #tryAgain(part: readonly Entry[], final: Map<Job, Map<number, Failure>>): Promise<number> {
     const byJob = Map.groupBy(part, ({ job }) => job);
     // Handed on in one turn, so that they lie in the producer's queue in this order.
@@ -195,10 +196,10 @@ export class BridgeLane {
     );
     const failures = new Map(answers);
     let firstRefused = -1;
-    for (const [i, { job, recordIndex }] of part.entries()) {
-      const failure = failures.get(job)?.get(recordIndex);
+    for (const [i, { job, startByte }] of part.entries()) {
+      const failure = failures.get(job)?.get(startByte);
       if (failure === undefined) continue;
-      if (part.length === 1 || !failure.withNeighbours) final.get(job)?.set(recordIndex, failure);
+      if (part.length === 1 || !failure.withNeighbours) final.get(job)?.set(startByte, failure);
       else if (firstRefused < 0) firstRefused = i;
     }
     return firstRefused;
@@ -215,12 +216,12 @@ function disturbed(jobs: readonly Job[], final: ReadonlyMap<Job, Map<number, Fai
     for (let at = job.range.startByte; at < job.range.endByte;) {
       const next = reader.load(at, output);
       if (output.present) {
-        const { recordIndex, topic } = output;
-        const failure = job.failures?.get(recordIndex);
+        const { topic } = output;
+        const failure = job.failures?.get(at);
         if (failure?.withNeighbours === true) topics.add(topic);
-        else if (failure !== undefined) final.get(job)?.set(recordIndex, failure);
+        else if (failure !== undefined) final.get(job)?.set(at, failure);
         const failed = failure !== undefined && !failure.withNeighbours;
-        if (topics.has(topic) && !failed) again.push({ job, recordIndex, topic, startByte: at, endByte: next });
+        if (topics.has(topic) && !failed) again.push({ job, startByte: at, endByte: next });
       }
       at = next;
     }

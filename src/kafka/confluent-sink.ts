@@ -230,7 +230,7 @@ export class ConfluentSink implements RecordSink {
           const code = this.#produceOutput();
           if (code === RD.QUEUE_FULL) return 'full';
           if (code === 0) job.produced += 1;
-          else if (!this.#refused(job, code)) return 'lost';
+          else if (!this.#refused(job, job.at, code)) return 'lost';
           budget -= 1;
         }
         job.at = next;
@@ -250,22 +250,26 @@ export class ConfluentSink implements RecordSink {
   }
 
   /** A record librdkafka did not take. @returns false when it takes none any more */
-  #refused(job: OutputJob, code: number): boolean {
+  #refused(job: OutputJob, at: number, code: number): boolean {
     // A transaction that can only be aborted takes no more records, and the producer goes on after it.
     const doomed = code === RD.STATE && this.transactions !== undefined;
     if ((code === RD.FATAL || code === RD.FENCED || code === RD.STATE) && !doomed) {
       this.#fail(new StreamlineError('broker.fatal', `the producer cannot go on (librdkafka error ${code})`));
       return false;
     }
-    this.#addFailure(job, this.#output.recordIndex, code, `librdkafka error ${code}`, false);
+    this.#addFailure(job, at, code, `librdkafka error ${code}`, false);
     return true;
   }
 
-  /** @param delivered it failed on its way to the cluster or there, and with it the transaction it is in */
-  #addFailure(job: OutputJob, recordIndex: number, clientCode: number, fallback: string, delivered = true): void {
+  /**
+   * Of the output just loaded.
+   * @param delivered it failed on its way to the cluster or there, and with it the transaction it is in
+   */
+  #addFailure(job: OutputJob, at: number, clientCode: number, fallback: string, delivered = true): void {
+    const { recordIndex } = this.#output;
     const message = produceFailureMessage(clientCode, fallback);
     const endsTransaction = delivered && this.transactions !== undefined;
-    job.failures.push({ recordIndex, code: produceFailureCode(clientCode), message, endsTransaction });
+    job.failures.set(at, { recordIndex, code: produceFailureCode(clientCode), message, endsTransaction });
   }
 
   #drop(job: OutputJob, error: StreamlineError): void {
@@ -352,14 +356,15 @@ export class ConfluentSink implements RecordSink {
       for (let at = job.acknowledgedTo; at < job.at;) {
         const next = job.load(at, this.#output);
         const { present, topic } = this.#output;
-        const failure = present ? this.#failures.of(this.#output) : undefined;
-        // In a transaction nothing can be tried again: it is lost already.
-        const again = this.transactions === undefined;
-        if (failure !== undefined && again && mayBeNeighbours(failure.clientCode)) disturbed.add(topic);
-        else if (failure !== undefined) {
-          this.#addFailure(job, this.#output.recordIndex, failure.clientCode, failure.message);
+        // What the client did not take was never on its way.
+        if (present && !job.failures.has(at)) {
+          const failure = this.#failures.of(this.#output);
+          // In a transaction nothing can be tried again: it is lost already.
+          const again = this.transactions === undefined;
+          if (failure !== undefined && again && mayBeNeighbours(failure.clientCode)) disturbed.add(topic);
+          else if (failure !== undefined) this.#addFailure(job, at, failure.clientCode, failure.message);
+          if (disturbed.has(topic) && !job.failures.has(at)) retried.push({ job, at });
         }
-        if (present && disturbed.has(topic)) retried.push({ job, at });
         at = next;
       }
     }
@@ -388,7 +393,7 @@ export class ConfluentSink implements RecordSink {
         job.load(at, this.#output);
         code = this.#produceOutput();
       }
-      if (code !== 0 && !this.#refused(job, code)) return -1;
+      if (code !== 0 && !this.#refused(job, at, code)) return -1;
     }
     await this.#flushed();
     let firstRefused = -1;
@@ -398,7 +403,7 @@ export class ConfluentSink implements RecordSink {
       const failure = this.#failures.of(this.#output);
       if (failure === undefined) continue;
       if (part.length === 1 || !mayBeNeighbours(failure.clientCode)) {
-        this.#addFailure(job, this.#output.recordIndex, failure.clientCode, failure.message);
+        this.#addFailure(job, at, failure.clientCode, failure.message);
       } else if (firstRefused < 0) firstRefused = i;
     }
     this.#failures.clear();

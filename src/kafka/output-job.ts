@@ -51,7 +51,8 @@ export interface OutputJob {
   produced: number;
   readonly end: number;
   readonly assignment: Assignment;
-  readonly failures: ProduceFailure[];
+  /** By where the output's entry begins: a record may have several. */
+  readonly failures: Map<number, ProduceFailure>;
   /** Reads the entry at `at` and returns where the next one is. */
   load(at: number, output: Output): number;
   resolve(): void;
@@ -82,7 +83,7 @@ export class RangeJob implements OutputJob {
   produced = 0;
   readonly end: number;
   readonly assignment: Assignment;
-  readonly failures: ProduceFailure[] = [];
+  readonly failures = new Map<number, ProduceFailure>();
   readonly resolve: () => void;
   readonly reject: (error: StreamlineError) => void;
   readonly #defaultTopic: string | undefined;
@@ -106,7 +107,7 @@ export class RangeJob implements OutputJob {
     this.acknowledgedTo = startByte;
     this.end = endByte;
     this.assignment = range.assignment;
-    this.resolve = () => resolve(this.failures);
+    this.resolve = () => resolve(inOrder(this.failures));
     this.reject = reject;
     this.#defaultTopic = range.defaultTopic;
     this.#topics = result.topics;
@@ -177,7 +178,7 @@ export class RecordJob implements OutputJob {
   produced = 0;
   readonly end = RESULT_ENTRY_BYTES;
   readonly assignment: Assignment;
-  readonly failures: ProduceFailure[] = [];
+  readonly failures = new Map<number, ProduceFailure>();
   readonly resolve: () => void;
   readonly reject: (error: StreamlineError) => void;
   readonly #record: ProduceRecord;
@@ -189,7 +190,7 @@ export class RecordJob implements OutputJob {
   ) {
     this.#record = record;
     this.assignment = record.assignment;
-    this.resolve = () => resolve(this.failures);
+    this.resolve = () => resolve(inOrder(this.failures));
     this.reject = reject;
   }
 
@@ -205,4 +206,8 @@ export class RecordJob implements OutputJob {
     output.timestampMs = clientTimestamp(timestampMs);
     return this.end;
   }
+}
+
+function inOrder(failures: ReadonlyMap<number, ProduceFailure>): ProduceFailure[] {
+  return [...failures].toSorted(([a], [b]) => a - b).map(([, failure]) => failure);
 }

@@ -8,7 +8,16 @@ import {
   type PlainRecord,
   type RecordHeader,
 } from '../pipeline/packed-batch.ts';
-import { ALL_FROM_INPUT, DEFAULT_TOPIC, KIND_FILTERED, KIND_OUTPUT, ResultWriter } from '../pipeline/packed-results.ts';
+import {
+  ALL_FROM_INPUT,
+  CONTINUES,
+  DEFAULT_TOPIC,
+  HEADERS_FROM_INPUT,
+  KEY_FROM_INPUT,
+  KIND_FILTERED,
+  KIND_OUTPUT,
+  ResultWriter,
+} from '../pipeline/packed-results.ts';
 import { Assignment } from '../pipeline/assignment.ts';
 import type { OutputRange, RecordSink, RecordSource, SourceHandlers } from '../pipeline/ports.ts';
 import type { TransactionSettings } from './client-config.ts';
@@ -126,6 +135,24 @@ function rangeOf(
     timestamp: 'input',
     assignment: held,
   };
+}
+
+/** Five records, the second and the fourth with three outputs each of which the middle one is too large, and the values that are not. */
+export function fanOut(topic: TopicName, largeBytes: number): [OutputRange, kept: readonly string[]] {
+  const batch = packBatch(numbered(5, 0));
+  const writer = new ResultWriter(new SharedArrayBuffer(64));
+  const kept: string[] = [];
+  for (let i = 0; i < batch.recordCount; i += 1) {
+    const values = i % 2 === 0 ? [`v${i}`] : [`v${i}a`, 'large'.padEnd(largeBytes, String(i)), `v${i}c`];
+    for (const [nth, value] of values.entries()) {
+      const flags = KEY_FROM_INPUT | HEADERS_FROM_INPUT | (nth > 0 ? CONTINUES : 0);
+      const at = writer.begin(i, KIND_OUTPUT, flags, DEFAULT_TOPIC, 0, 1, value.length);
+      writer.bytes.set(bytes(value), at);
+      writer.end(0, value.length, 0);
+      if (value.length < largeBytes) kept.push(value);
+    }
+  }
+  return [rangeOf(batch, writer, topic), kept];
 }
 
 export function numbered(count: number, partition: number, from = 0): PlainRecord[] {
@@ -327,6 +354,17 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
       await assert.rejects(sink.produceOne(one), { code: 'record.too_large' });
       const source = await joined(transport, topic, group(), watch());
       assert.deepEqual((await readRecords(source, 2)).map((r) => text(r.value)), ['v0', 'v2']); // prettier-ignore
+      await Promise.all([source.close(), sink.close(1_000)]);
+    });
+
+    contract('of several outputs of a record each fails by itself, and the others go out in order', async () => {
+      const topic = await transport.createTopic(1);
+      const sink = await started({ recordBytesMax: 10_000 });
+      const [range, kept] = fanOut(topic, 20_000);
+      const failures = await sink.produce(range);
+      assert.deepEqual(failures.map(({ recordIndex, code }) => [recordIndex, code]), [[1, 'record.too_large'], [3, 'record.too_large']]); // prettier-ignore
+      const source = await joined(transport, topic, group(), watch());
+      assert.deepEqual((await readRecords(source, kept.length)).map((r) => text(r.value)), kept); // prettier-ignore
       await Promise.all([source.close(), sink.close(1_000)]);
     });
 

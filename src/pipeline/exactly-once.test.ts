@@ -206,6 +206,70 @@ void test('a record the cluster refuses is found by producing each suspect by it
   assertLeftNothing(world);
 });
 
+void test('several outputs: one the cluster refuses is found though trouble follows it, and the record is dead-lettered whole', async () => {
+  for (const codes of [
+    ['record.rejected', 'broker.produce_failed'],
+    ['broker.produce_failed', 'record.rejected'],
+  ] as const) {
+    const { world, transactions } = await running([0]);
+    world.sink.refusalsEndTransaction = true;
+    // More of them than transactions may be aborted in a row.
+    const bad = [1, 2, 3, 4, 5, 6, 7].map((offset) => `0@${offset}`);
+    for (const place of bad) {
+      world.executor.outputs.set(place, 2);
+      world.sink.refusals.set(place, codes);
+    }
+    const all = [1, 2, 3, 4, 5, 6, 7, 8].map((offset) => record(0, offset));
+    for (let aborts = 0; world.failures.length === 0 && transactions.commits.length === 0; aborts += 1) {
+      assert.ok(aborts < 10, 'each replay must find out more');
+      world.source.give(...all);
+      await world.clock.advance(1000);
+    }
+    assert.deepEqual(world.failures, []);
+    assert.deepEqual(
+      transactions.commits.flatMap(({ places }) => places),
+      ['0@8'],
+    );
+    assert.equal(world.pipeline.stats.deadLettered, 7);
+    await world.until(world.pipeline.stop());
+    assertLeftNothing(world);
+  }
+});
+
+void test('several outputs: one the client refuses costs one abort, and its record is dead-lettered whole', async () => {
+  const { world, transactions } = await running([0]);
+  world.executor.outputs.set('0@2', 2);
+  world.sink.refusals.set('0@2', [undefined, 'record.too_large']);
+  const all = [record(0, 1), record(0, 2), record(0, 3)];
+  for (let i = 0; i < 2; i += 1) {
+    world.source.give(...all);
+    await world.clock.advance(200);
+  }
+  assert.equal(transactions.aborts.length, 1);
+  assert.deepEqual(
+    transactions.commits.flatMap(({ places }) => places),
+    ['0@1', '0@3'],
+  );
+  assert.equal(world.pipeline.stats.deadLettered, 1);
+  await world.until(world.pipeline.stop());
+  assertLeftNothing(world);
+});
+
+void test("several outputs: the cluster's trouble that somebody has to mend fails the transform, whatever else was refused", async () => {
+  const { world, transactions } = await running([0]);
+  world.executor.outputs.set('0@1', 2);
+  world.sink.refusals.set('0@1', ['record.too_large', 'broker.topic_missing']);
+  world.source.give(record(0, 1));
+  await world.rest();
+  assert.deepEqual(
+    world.failures.map(({ code }) => code),
+    ['broker.topic_missing'],
+  );
+  await world.until(world.pipeline.stop());
+  assert.deepEqual([transactions.commits, world.sink.deadLetters], [[], []]);
+  assertLeftNothing(world);
+});
+
 void test('a dead letter the cluster refuses is cut down in the next transaction', async () => {
   const { world, transactions } = await running([0]);
   world.executor.fates.set('0@1', 'guest.failed');

@@ -1,6 +1,6 @@
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import { TRUNCATIONS, sendDeadLetter } from './dead-letter.ts';
-import { backoffMs, decide, type RecordFailure } from './failure-policy.ts';
+import { backoffMs, decide, isClustersTrouble, type RecordFailure } from './failure-policy.ts';
 import type { LaneContext } from './lane.ts';
 import type { Assignment } from './assignment.ts';
 import type { PlainRecord } from './packed-batch.ts';
@@ -10,6 +10,13 @@ import type { Outcome } from './tally.ts';
 import type { Unit } from './unit-gate.ts';
 import type { Version } from './version.ts';
 
+/** One of a range that was refused. */
+export interface RefusedRecord {
+  readonly offset: number;
+  /** It has other outputs, which may have arrived. */
+  readonly several: boolean;
+}
+
 /** The lane a failed record belongs to. */
 export interface FailingLane {
   readonly assignment: Assignment;
@@ -17,8 +24,12 @@ export interface FailingLane {
   inUnit(alone: boolean, work: (unit: Unit) => Promise<boolean>): Promise<void>;
   /** One record has its outcome. */
   settle(outcome: Partial<Outcome>): void;
-  /** The cluster would not take the record's output: the failure, when it is the record's own. */
-  refused(failure: ProduceFailure, offset: number, alone: boolean, several: boolean): RecordFailure | undefined;
+  /** The cluster would not take some of a range: by record its own failure; undefined when what became of the range is unsure. */
+  refused(
+    failures: readonly ProduceFailure[],
+    alone: boolean,
+    recordOf: (recordIndex: number) => RefusedRecord,
+  ): ReadonlyMap<number, RecordFailure> | undefined;
   hurryIfDraining(): void;
   /** The record cannot be settled: nothing after it may leave. */
   halt(error: StreamlineError): void;
@@ -77,10 +88,12 @@ export class FailedRecord {
           unit.handed();
           const produced = this.#context.sink.produce(outcome.range);
           this.#lane.hurryIfDraining();
-          const [refusal] = await produced;
+          const refusals = await produced;
           if (this.#lane.assignment.ended) return false;
-          if (refusal !== undefined) {
-            const own = this.#lane.refused(refusal, this.#record.offset, this.#alone, outcome.several);
+          if (refusals.length > 0) {
+            const { offset } = this.#record;
+            const refused = this.#lane.refused(refusals, this.#alone, () => ({ offset, several: outcome.several }));
+            const own = refused?.get(0);
             failure = own === undefined ? undefined : { ...own, fuelUsed: outcome.fuelUsed };
             // Nothing of it reached the topic: the transaction is whole.
             return failure !== undefined;
@@ -99,6 +112,11 @@ export class FailedRecord {
     const { config, breaker } = this.#version;
     const { partition, offset } = this.#record;
     const place = `${config.inputTopic}/${partition}@${offset}`;
+    // I2: asked whether a topic is there, the cluster did not answer.
+    if (isClustersTrouble(failure.code)) {
+      this.#lane.halt(new StreamlineError(failure.code, failure.message, { place }));
+      return false;
+    }
     if (config.errors.onFailure === 'stop') {
       this.#lane.halt(new StreamlineError(failure.code, failure.message, { place, suggestion: STOP_SUGGESTION }));
       return false;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRng } from '../base/rng.ts';
-import { backoffMs, decide, isRecordsFault, type RecordFailure } from './failure-policy.ts';
+import { backoffMs, decide, isClustersTrouble, isRecordsFault, type RecordFailure } from './failure-policy.ts';
 import { simConfig } from './sim/sim-config.ts';
 
 const failure = (code: RecordFailure['code']): RecordFailure => ({ code, message: '', fuelUsed: 0 });
@@ -49,4 +49,7 @@ test("only what the cluster says of the record itself is the record's fault", ()
   assert.equal(isRecordsFault('record.too_large'), true);
   assert.equal(isRecordsFault('record.rejected'), true);
   assert.equal(isRecordsFault('broker.not_authorized'), false);
+  assert.equal(isClustersTrouble('broker.unreachable'), true);
+  for (const code of ['broker.partition_mismatch', 'guest.trap', 'schema.unknown_id'] as const)
+    assert.equal(isClustersTrouble(code), false);
 });

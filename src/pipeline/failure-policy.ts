@@ -26,6 +26,11 @@ export function backoffMs(attempt: number, policy: ErrorPolicy, rng: Rng): numbe
   return ceiling / 2 + (ceiling / 2) * rng();
 }
 
+/** Nothing is wrong with the record, and the cluster may take it later: it is never given up for that, whatever the policy says. */
+export function isClustersTrouble(code: ErrorCode): boolean {
+  return ERROR_CODES[code].origin === 'broker' && ERROR_CODES[code].retriable;
+}
+
 /** A record the cluster will never take, whoever asks; anything else it says of a produce is about itself. */
 export function isRecordsFault(code: ErrorCode): boolean {
   return ERROR_CODES[code].origin === 'record';

@@ -3,8 +3,8 @@ import { toStreamlineError, StreamlineError } from '../base/error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
 import { Assignment } from './assignment.ts';
-import { FailedRecord, type FailingLane } from './failed-record.ts';
-import { decide, isRecordsFault, type RecordFailure } from './failure-policy.ts';
+import { FailedRecord, type FailingLane, type RefusedRecord } from './failed-record.ts';
+import { decide, type RecordFailure } from './failure-policy.ts';
 import type { BatchTicket, InFlight } from './in-flight.ts';
 import { KeyHold } from './key-hold.ts';
 import { PartitionLedger, type Receipt } from './ledger.ts';
@@ -12,6 +12,7 @@ import { BatchReader, type Segment } from './packed-batch.ts';
 import { ResultReader } from './packed-results.ts';
 import { cutPieces, keyOf, wholePiece, type CutRules, type FailedPiece, type Piece, type RangePiece } from './piece.ts';
 import type { ProduceFailure, RecordSink, SegmentResult, WorkResult } from './ports.ts';
+import { judge, mayPass } from './produce-verdict.ts';
 import type { RefusedRecords } from './refused-records.ts';
 import { refusedTopics } from './refused-topics.ts';
 import { SlotHold, type Slot } from './slot.ts';
@@ -317,16 +318,13 @@ export class Lane {
     unit: Unit,
   ): Promise<boolean> {
     const batch = new BatchReader(slot.ticket.batch.buffer);
-    const own = new Map<number, RecordFailure>();
     const several = recordsWithSeveral(new ResultReader(work.buffer), range);
-    const first = firstOfEach(failures);
-    for (const [recordIndex, failure] of first) {
-      const offset = batch.offset(batch.recordAt(recordIndex));
-      const failed = this.#refused(failure, offset, range.alone, several.has(recordIndex));
-      if (failed !== undefined) own.set(recordIndex, failed);
-    }
-    // Else what of the range arrived is unsure, so none of it settles and all of it is read again.
-    if (own.size < first.size) return false;
+    const own = this.#refused(failures, range.alone, (recordIndex) => ({
+      offset: batch.offset(batch.recordAt(recordIndex)),
+      several: several.has(recordIndex),
+    }));
+    // What of the range arrived is unsure, so none of it settles and all of it is read again.
+    if (own === undefined) return false;
     const rules: CutRules = {
       outputFailure: (_, record) => own.get(record),
       heldKey: () => undefined,
@@ -344,29 +342,44 @@ export class Lane {
   }
 
   /**
-   * What the cluster or its client would not take.
-   * @param several the record has other outputs, which may have arrived
-   * @returns the record's own failure; undefined: what became of it is unsure
+   * What the cluster or its client would not take of a range.
+   * @returns by record its own failure; undefined: what became of the range is unsure
    */
-  #refused(failure: ProduceFailure, offset: number, alone: boolean, several: boolean): RecordFailure | undefined {
-    const { code, message } = failure;
+  #refused(
+    failures: readonly ProduceFailure[],
+    alone: boolean,
+    recordOf: (recordIndex: number) => RefusedRecord,
+  ): ReadonlyMap<number, RecordFailure> | undefined {
     const { transaction } = this.#context;
-    if (!isRecordsFault(code)) {
-      const error = new StreamlineError(code, message);
-      const replays =
-        transaction !== undefined && error.retriable && code !== 'broker.fatal' && code !== 'broker.fenced';
-      this.#halt(replays ? new StreamlineError('broker.transaction_aborted', message, { cause: error }) : error);
+    const { trouble, faults } = judge(failures);
+    const own = new Map<number, RecordFailure>();
+    let ending: ProduceFailure | undefined;
+    for (const [recordIndex, fault] of faults) {
+      const { code, message } = fault;
+      const { offset, several } = recordOf(recordIndex);
+      own.set(recordIndex, { code, message, fuelUsed: 0 });
+      // I4: a record is dead-lettered whole. Others of its outputs are in the transaction, which cannot be committed with them.
+      if (transaction === undefined || (fault.endsTransaction !== true && !several)) continue;
+      // What the client itself refuses is no neighbour's doing.
+      transaction.refused.add(this.partition, offset, fault, alone || fault.endsTransaction !== true);
+      ending ??= fault;
+    }
+    if (trouble !== undefined && (transaction === undefined || !mayPass(trouble))) {
+      this.#halt(new StreamlineError(trouble.code, trouble.message));
       return undefined;
     }
-    // I4: a record is dead-lettered whole. Others of its outputs are in the transaction, which cannot be committed with them.
-    const endsTransaction = failure.endsTransaction === true || several;
-    if (transaction === undefined || !endsTransaction) return { code, message, fuelUsed: 0 };
-    transaction.refused.add(this.partition, offset, failure, alone);
-    transaction.abort(
-      new StreamlineError('broker.transaction_aborted', `the cluster refused a record: ${message}`),
-      'insight',
-    );
-    return undefined;
+    // A transaction that the cluster refused a record of takes no more: trouble with what came after it says nothing by itself.
+    if (ending !== undefined) {
+      const message = `the cluster refused a record: ${ending.message}`;
+      transaction?.abort(new StreamlineError('broker.transaction_aborted', message), 'insight');
+      return undefined;
+    }
+    if (trouble !== undefined) {
+      const cause = new StreamlineError(trouble.code, trouble.message);
+      this.#halt(new StreamlineError('broker.transaction_aborted', trouble.message, { cause }));
+      return undefined;
+    }
+    return own;
   }
 
   #failedRecord(slot: Slot, piece: FailedPiece, receipt: Receipt): FailedRecord {
@@ -375,7 +388,7 @@ export class Lane {
       assignment: this.assignment,
       inUnit: (alone, work) => this.#inUnit(alone, work),
       settle: (outcome) => this.#settle(version, receipt, 1, outcome),
-      refused: (failure, offset, alone, several) => this.#refused(failure, offset, alone, several),
+      refused: (failures, alone, recordOf) => this.#refused(failures, alone, recordOf),
       hurryIfDraining: () => this.#hurryIfDraining(),
       halt: (error) => this.#halt(error),
       backoff: (delayMs) => this.#backoff(delayMs),
@@ -462,13 +475,6 @@ export class Lane {
     if (this.#state !== 'draining' || this.#openPieces > 0 || this.#emitting) return;
     if (this.#slots.length === 0 || this.#halted) this.#drained.resolve();
   }
-}
-
-/** Of each record that was refused the first failure: of several outputs more than one may be. */
-function firstOfEach(failures: readonly ProduceFailure[]): Map<number, ProduceFailure> {
-  const first = new Map<number, ProduceFailure>();
-  for (const failure of failures) if (!first.has(failure.recordIndex)) first.set(failure.recordIndex, failure);
-  return first;
 }
 
 function recordsWithSeveral(results: ResultReader, { startByte, endByte }: RangePiece): Set<number> {

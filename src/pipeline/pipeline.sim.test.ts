@@ -3,7 +3,9 @@ import { mock, test, type TestContext } from 'node:test';
 import { Assignment } from './assignment.ts';
 import { InFlight } from './in-flight.ts';
 import { PartitionLedger } from './ledger.ts';
+import { isRecordsFault } from './failure-policy.ts';
 import type { PackedBatch } from './packed-batch.ts';
+import type { OutputRange } from './ports.ts';
 import type { Version } from './version.ts';
 import { Versions } from './versions.ts';
 import { SimMember } from './sim/sim-cluster.ts';
@@ -110,6 +112,21 @@ void test('the checker catches outcomes of an aborted transaction that are count
   const broken = mock.method(Tally.prototype, 'returned', () => undefined);
   try {
     assert.ok(await breaks(20, /^I2/, 'exactly_once'));
+  } finally {
+    broken.mock.restore();
+  }
+});
+
+void test("the checker catches a record's fault that hides the cluster's trouble with another of its outputs (I1)", async () => {
+  // oxlint-disable-next-line typescript/unbound-method -- called with its receiver below
+  const produce = SimMember.prototype.produce;
+  const broken = mock.method(SimMember.prototype, 'produce', async function (this: SimMember, range: OutputRange) {
+    const failures = await produce.call(this, range);
+    const faults = new Set(failures.filter(({ code }) => isRecordsFault(code)).map((f) => f.recordIndex));
+    return failures.filter(({ code, recordIndex }) => isRecordsFault(code) || !faults.has(recordIndex));
+  });
+  try {
+    assert.ok(await breaks(20, /^I1.*could not take it/));
   } finally {
     broken.mock.restore();
   }

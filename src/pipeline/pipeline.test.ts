@@ -539,6 +539,70 @@ void test('a produce the cluster refused settles nothing of its range and fails 
   assertLeftNothing(world);
 });
 
+void test('several outputs: one that the cluster cannot take now keeps the record from being dead-lettered for another (I1, I2)', async () => {
+  for (const codes of [
+    ['record.too_large', 'broker.produce_failed', undefined],
+    ['broker.produce_failed', 'record.too_large', undefined],
+  ] as const) {
+    const world = await HandWorld.running([0]);
+    world.executor.outputs.set('0@2', 3);
+    world.sink.refusals.set('0@2', codes);
+    world.source.give(record(0, 1), record(0, 2), record(0, 3));
+    await world.rest();
+    assert.deepEqual(
+      world.failures.map(({ code }) => code),
+      ['broker.produce_failed'],
+    );
+    await world.until(world.pipeline.stop());
+    assert.deepEqual(world.sink.deadLetters, []);
+    assert.deepEqual(world.source.commits, []);
+    assert.equal(world.pipeline.stats.returned, 3);
+    assertLeftNothing(world);
+  }
+});
+
+void test('a topic that the cluster cannot be asked about now is no reason to give a record up, whatever the policy (I2)', async () => {
+  for (const onFailure of ['dead_letter', 'skip'] as const) {
+    const world = await HandWorld.running([0], { errors: { onFailure, maxRetries: 1, retryBackoffMs: 10 } });
+    world.executor.topic = 'named';
+    world.topicFault = { code: 'broker.unreachable', message: 'by hand' };
+    world.source.give(record(0, 1), record(0, 2));
+    await world.clock.advance(100);
+    assert.equal(world.executor.attempts.get('0@1'), 2, 'tried again first');
+    assert.equal(world.failures[0]?.code, 'broker.unreachable');
+    await world.until(world.pipeline.stop());
+    assert.deepEqual([world.sink.deadLetters, world.source.commits], [[], []]);
+    assert.equal(world.pipeline.stats.returned, 2);
+    assertLeftNothing(world);
+  }
+});
+
+void test('several outputs: refused for reasons of its own, a record is dead-lettered once (I2)', async () => {
+  const world = await HandWorld.running([0]);
+  world.executor.outputs.set('0@2', 3);
+  world.sink.refusals.set('0@2', [undefined, 'record.too_large', 'record.rejected']);
+  world.source.give(record(0, 1), record(0, 2), record(0, 3));
+  await world.clock.advance(200);
+  assert.equal(world.sink.deadLetters.length, 1);
+  assert.deepEqual([...world.pipeline.stats.errors], [['record.too_large', 1]]);
+  assert.equal(world.source.committed(0), 4);
+  await world.until(world.pipeline.stop());
+  assertLeftNothing(world);
+});
+
+void test('several outputs of a retry: one that the cluster cannot take now keeps the record from being dead-lettered', async () => {
+  const world = await HandWorld.running([0], { errors: { maxRetries: 1, retryBackoffMs: 10 } });
+  world.executor.fates.set('0@1', (attempt) => (attempt === 1 ? 'guest.failed' : undefined));
+  world.executor.outputs.set('0@1', 2);
+  world.sink.refusals.set('0@1', ['record.too_large', 'broker.produce_failed']);
+  world.source.give(record(0, 1));
+  await world.clock.advance(100);
+  assert.equal(world.failures[0]?.code, 'broker.produce_failed');
+  await world.until(world.pipeline.stop());
+  assert.deepEqual([world.sink.deadLetters, world.source.commits], [[], []]);
+  assertLeftNothing(world);
+});
+
 void test('results that do not cover their records fail the transform, and settle nothing (I2)', async () => {
   const world = await HandWorld.running([0]);
   const execute = world.executor.execute.bind(world.executor);

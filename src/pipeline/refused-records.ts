@@ -1,7 +1,7 @@
 import type { ProduceFailure } from './ports.ts';
 
 interface Refused {
-  /** Why, once it was refused all by itself; until then it may have been a neighbour. */
+  /** Why, once it was refused by itself; until then it may have been a neighbour. */
   failure: ProduceFailure | undefined;
   /** How often its dead letter was refused all by itself. */
   deadLetters: number;
@@ -22,10 +22,10 @@ export class RefusedRecords {
     return this.#partitions.has(partition);
   }
 
-  /** @param alone nothing else was produced meanwhile: the record itself is at fault */
-  add(partition: number, offset: number, failure: ProduceFailure, alone: boolean): void {
+  /** @param itself it was no neighbour's doing: nothing else was produced meanwhile, or the client did not take it */
+  add(partition: number, offset: number, failure: ProduceFailure, itself: boolean): void {
     const refused = this.#entry(partition, offset);
-    if (alone) refused.failure = failure;
+    if (itself) refused.failure = failure;
   }
 
   addDeadLetter(partition: number, offset: number, alone: boolean): void {

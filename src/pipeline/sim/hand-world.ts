@@ -1,15 +1,18 @@
 import { StreamlineError } from '../../base/error.ts';
 import type { ErrorCode } from '../../base/error-code.ts';
 import type { ErrorPolicy, TransformationConfig } from '../../spec/transformation-config.ts';
+import { isRecordsFault } from '../failure-policy.ts';
 import { BatchReader, packBatch, type PackedBatch, type PlainRecord } from '../packed-batch.ts';
 import {
   ALL_FROM_INPUT,
+  CONTINUES,
   DEFAULT_TOPIC,
   KIND_FILTERED,
   KIND_OUTPUT,
   ResultReader,
   ResultWriter,
 } from '../packed-results.ts';
+import type { Refusal } from '../piece.ts';
 import { Pipeline, type PipelineLimits } from '../pipeline.ts';
 import type {
   Executor,
@@ -141,6 +144,10 @@ export class HandExecutor implements Executor {
   /** filter, an error code, or a function of the attempt (1 = first). */
   readonly fates = new Map<string, 'filter' | ErrorCode | ((attempt: number) => ErrorCode | undefined)>();
   readonly attempts = new Map<string, number>();
+  /** What every output names; undefined = the spec's. */
+  topic: string | undefined;
+  /** Outputs of a record, by place; without a word one. */
+  readonly outputs = new Map<string, number>();
   gate: Promise<void> = Promise.resolve();
   lost: StreamlineError | undefined;
   readonly closing = Promise.withResolvers<never>();
@@ -173,7 +180,7 @@ export class HandExecutor implements Executor {
       segments.push({ startByte, endByte: writer.byteLength, ...counts });
     }
     this.#buffers.lend(writer.buffer);
-    return { buffer: writer.buffer, segments, topics: [] };
+    return { buffer: writer.buffer, segments, topics: this.topic === undefined ? [] : [this.topic] };
   }
 
   #write(writer: ResultWriter, plain: PlainRecord, index: number): 'outputs' | 'filtered' | 'failed' {
@@ -190,8 +197,11 @@ export class HandExecutor implements Executor {
       writer.failed(index, fate, `by hand: ${place}`, 1);
       return 'failed';
     }
-    writer.begin(index, KIND_OUTPUT, ALL_FROM_INPUT, DEFAULT_TOPIC, -1, 1, this.padding);
+    const topic = this.topic === undefined ? DEFAULT_TOPIC : 0;
+    writer.begin(index, KIND_OUTPUT, ALL_FROM_INPUT, topic, -1, 1, this.padding);
     writer.end(0, 0, this.padding);
+    for (let i = 1; i < (this.outputs.get(place) ?? 1); i += 1)
+      writer.plain(index, KIND_OUTPUT, ALL_FROM_INPUT | CONTINUES, topic, -1, 0);
     return 'outputs';
   }
 
@@ -243,8 +253,10 @@ export class HandSink implements RecordSink {
   /** The header each range was stamped with. */
   readonly stamps: (string | undefined)[] = [];
   readonly deadLetters: ProduceRecord[] = [];
-  /** What a record fails with when it is produced, by place. */
-  readonly refusals = new Map<string, ErrorCode>();
+  /** What a record fails with when it is produced, by place; of several outputs each in turn, undefined = not. */
+  readonly refusals = new Map<string, ErrorCode | readonly (ErrorCode | undefined)[]>();
+  /** Exactly once: a record's fault among the refusals is the cluster's word, which the transaction does not survive. */
+  refusalsEndTransaction = false;
   /** Exactly once: what the cluster itself refuses, and with it the range it is in. */
   readonly refusedByCluster = new Set<string>();
   acknowledge: Promise<void> = Promise.resolve();
@@ -278,16 +290,23 @@ export class HandSink implements RecordSink {
   produce(range: OutputRange): Promise<readonly ProduceFailure[]> {
     this.stamps.push(range.stamp?.value);
     const failures: ProduceFailure[] = [];
+    let nth = 0;
     const results = new ResultReader(range.result.buffer);
     const batch = new BatchReader(range.batch.buffer);
     for (let at = range.startByte; at < range.endByte; at = results.next(at)) {
       if (results.kind(at) !== KIND_OUTPUT || range.assignment.ended) continue;
-      const place = placeOf(batch.plain(results.recordIndex(at)));
-      const code = this.refusals.get(place);
+      const recordIndex = results.recordIndex(at);
+      const place = placeOf(batch.plain(recordIndex));
+      nth = results.continues(at) ? nth + 1 : 0;
+      const refusal = this.refusals.get(place);
+      const code = typeof refusal === 'object' ? refusal[nth] : refusal;
       if (code === undefined) {
         this.produced.push(place);
         this.transactions?.open.push(place);
-      } else failures.push({ recordIndex: results.recordIndex(at), code, message: 'by hand' });
+      } else {
+        const endsTransaction = this.refusalsEndTransaction && isRecordsFault(code);
+        failures.push({ recordIndex, code, message: 'by hand', endsTransaction });
+      }
     }
     const refused = this.#refused(range);
     const acknowledged = this.#acknowledged().then(() => (refused.length > 0 ? refused : failures));
@@ -343,6 +362,8 @@ export class HandWorld {
   readonly source = new HandSource(this.clock, this.buffers);
   readonly executor = new HandExecutor(this.buffers);
   readonly sink: HandSink;
+  /** What is wrong with every topic that is named. */
+  topicFault: Refusal | undefined;
   readonly failures: StreamlineError[] = [];
   readonly warnings: string[] = [];
   readonly pipeline: Pipeline;
@@ -366,7 +387,7 @@ export class HandWorld {
         source: this.source,
         sink: this.sink,
         executor: this.executor,
-        topics: { known: () => 'ok', check: () => Promise.resolve(undefined) },
+        topics: { known: () => 'unknown', check: () => Promise.resolve(this.topicFault) },
         clock: this.clock,
         rng: () => 0.5,
         moduleSha256: 'ab12',

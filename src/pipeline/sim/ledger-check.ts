@@ -30,6 +30,7 @@ function expected(record: PlainRecord, rules: Rules): Where | undefined {
     case 'route_bad':
     case 'fan_bad':
     case 'fan_large':
+    case 'fan_refused':
       return failed[rules.onFailure];
     case 'fail_once':
     case 'trap_then_ok':
@@ -78,7 +79,8 @@ function checkOutcomes(
       const outcomes = byRecord.get(id) ?? [];
       const want = expected(record, rules);
       // At least once: others of its outputs had arrived when one was refused.
-      const mayBeInBoth = fateOf(record) === 'fan_large' && rules.delivery !== 'exactly_once';
+      const fate = fateOf(record);
+      const mayBeInBoth = (fate === 'fan_large' || fate === 'fan_refused') && rules.delivery !== 'exactly_once';
       const places = new Set(outcomes.map((a): Where => (a.topic === deadLetterTopic ? 'dead_letter' : 'output')));
       if (want === 'nowhere' && outcomes.length > 0 && !mayBeInBoth)
         wrong.push(`I2: ${id} ${fateOf(record)} was produced`);

@@ -22,6 +22,8 @@ import { SimTransactions, type SimTransaction } from './sim-transactions.ts';
 
 export interface Faults {
   readonly produceFails: number;
+  /** Chance that the cluster does not say whether a topic is there. */
+  readonly topicFails: number;
   readonly ackLost: number;
   readonly commitRefused: number;
   readonly pollFails: number;
@@ -133,18 +135,27 @@ export interface SimGroupMember extends GroupMember {
   readonly generation: number;
 }
 
+/** How much more often one of several outputs meets the cluster's trouble than a record's only one: there is more to see. */
+const FAN_TROUBLE = 10;
+
 const NEVER = new Promise<never>(() => undefined);
 
-/** A batch is refused as a whole for one record in it. */
-function refusedWith(range: OutputRange): ProduceFailure[] {
+/**
+ * A batch is refused as a whole for one record in it, and its transaction takes no more.
+ * @param stateAt from here on the client knew
+ */
+function refusedWith(range: OutputRange, stateAt: number): ProduceFailure[] {
   const results = new ResultReader(range.result.buffer);
-  const failures: ProduceFailure[] = [];
+  const batch: ProduceFailure[] = [];
+  const after: ProduceFailure[] = [];
   for (let at = range.startByte; at < range.endByte; at = results.next(at)) {
     if (results.kind(at) !== KIND_OUTPUT) continue;
     const recordIndex = results.recordIndex(at);
-    failures.push({ recordIndex, code: 'record.rejected', message: 'simulated', endsTransaction: true });
+    if (at >= stateAt) after.push({ recordIndex, code: 'broker.produce_failed', message: 'simulated: state' });
+    else batch.push({ recordIndex, code: 'record.rejected', message: 'simulated', endsTransaction: true });
   }
-  return failures;
+  // What the client does not take is known before the cluster's answer is.
+  return [...after, ...batch];
 }
 
 /** One group member: the source and the sink of one pipeline. */
@@ -157,6 +168,8 @@ export class SimMember implements RecordSource, RecordSink {
   readonly #faults: Faults;
   readonly #positions = new Map<number, number>();
   readonly #paused = new Set<number>();
+  /** By partition the first record with an output that the cluster was in no state to take. */
+  readonly #troubled = new Map<number, number>();
   /** The generation in which a partition was last given up. */
   readonly #given = new Map<number, number>();
   #handlers: SourceHandlers | undefined;
@@ -212,6 +225,7 @@ export class SimMember implements RecordSource, RecordSink {
     if ((this.#given.get(partition) ?? 0) > generation) return;
     this.#positions.set(partition, this.#cluster.committed.get(partition) ?? 0);
     this.#paused.delete(partition);
+    this.#troubled.delete(partition);
     this.#handlers?.assigned([partition]);
   }
 
@@ -291,7 +305,9 @@ export class SimMember implements RecordSource, RecordSink {
   async #seek(offsets: readonly PartitionOffset[]): Promise<void> {
     await this.#delay(this.#rng() * this.#faults.delayMaxMs);
     for (const { partition, offset } of offsets) {
-      if (this.#positions.has(partition)) this.#positions.set(partition, offset);
+      if (!this.#positions.has(partition)) continue;
+      this.#positions.set(partition, offset);
+      this.#troubled.delete(partition);
     }
   }
 
@@ -317,6 +333,7 @@ export class SimMember implements RecordSource, RecordSink {
         throw new StreamlineError('broker.commit_failed', 'simulated: commit refused');
       }
     }
+    this.checkTrouble(offsets);
     for (const { partition, offset } of offsets) {
       this.#cluster.onCommit(partition, offset);
       this.#cluster.committed.set(partition, offset);
@@ -340,14 +357,17 @@ export class SimMember implements RecordSource, RecordSink {
           failures.push({ recordIndex: results.recordIndex(at), code: 'record.too_large', message: 'simulated' });
           continue;
         }
-        if (fateOf(record) === 'refused' && !this.#cluster.mended.has(`${record.partition}@${record.offset}`)) {
-          if (this.transactions !== undefined) return refusedWith(range);
+        const isRefused = fateOf(record) === 'refused' || (fateOf(record) === 'fan_refused' && results.continues(at));
+        if (isRefused && !this.#cluster.mended.has(`${record.partition}@${record.offset}`)) {
+          if (this.transactions !== undefined) return refusedWith(range, results.next(at));
           failures.push({ recordIndex: results.recordIndex(at), code: 'record.rejected', message: 'simulated' });
           continue;
         }
         const topic = results.topic(at) === DEFAULT_TOPIC ? range.defaultTopic : range.result.topics[results.topic(at)];
-        if (this.#rng() < this.#faults.produceFails) {
-          return [{ recordIndex: results.recordIndex(at), code: 'broker.produce_failed', message: 'simulated' }];
+        if (this.#rng() < this.#faults.produceFails * (fansOut(record) ? FAN_TROUBLE : 1)) {
+          failures.push({ recordIndex: results.recordIndex(at), code: 'broker.produce_failed', message: 'simulated' });
+          this.#inTrouble(record);
+          continue;
         }
         this.#arrive(topic ?? 'none', record, range.assignment);
       }
@@ -368,6 +388,20 @@ export class SimMember implements RecordSource, RecordSink {
       if (original !== undefined) this.#arrive(record.topic, original, record.assignment);
       if (this.#rng() < this.#faults.ackLost) throw new StreamlineError('broker.fatal', 'simulated: ack lost');
     });
+  }
+
+  /** Until the partition is read anew, the record has no outcome, whatever became of its other outputs. */
+  #inTrouble({ partition, offset }: PlainRecord): void {
+    this.#troubled.set(partition, Math.min(offset, this.#troubled.get(partition) ?? Infinity));
+  }
+
+  /** I1: before a commit of this member. */
+  checkTrouble(offsets: readonly PartitionOffset[]): void {
+    for (const { partition, offset } of offsets) {
+      const troubled = this.#troubled.get(partition) ?? Infinity;
+      if (offset > troubled)
+        this.#cluster.violations.push(`I1: ${partition}@${troubled} committed though the cluster could not take it`);
+    }
   }
 
   #arrive(topic: string, record: PlainRecord, token: Assignment): void {

@@ -15,7 +15,8 @@ export type Fate =
   | 'trap_then_ok'
   | 'fan'
   | 'fan_bad'
-  | 'fan_large';
+  | 'fan_large'
+  | 'fan_refused';
 
 const FATES: readonly [Fate, number][] = [
   ['map', 50],
@@ -31,6 +32,7 @@ const FATES: readonly [Fate, number][] = [
   ['fan', 5],
   ['fan_bad', 1],
   ['fan_large', 2],
+  ['fan_refused', 1],
 ];
 
 /** Outputs of a record that fans out. */

@@ -50,6 +50,7 @@ export class SimTransactions implements Transactions {
     if (stale || this.#rng() < commitRefused) {
       throw new StreamlineError('broker.transaction_aborted', 'simulated: the offsets were not taken');
     }
+    this.#member.checkTrouble(offsets);
     const transaction = this.open;
     const settle = this.#cluster.pendingOffsets(offsets);
     await wait();

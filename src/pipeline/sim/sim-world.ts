@@ -51,9 +51,13 @@ class SimWorld {
   readonly #rng: Rng;
   /** Of its own, so that what else a seed does stays as it was. */
   readonly #versionRng: Rng;
+  readonly #topicRng: Rng;
   readonly #directory: TopicDirectory = {
-    known: (topic) => (topic === 'routed' ? 'ok' : 'unknown'),
-    check: async (topic) => ({ code: 'route.invalid_topic', message: topic }),
+    known: (topic) => (topic === 'routed' && this.#topicRng() >= this.#faults.topicFails ? 'ok' : 'unknown'),
+    check: async (topic) =>
+      topic === 'routed'
+        ? { code: 'broker.unreachable', message: 'simulated: nobody answers' }
+        : { code: 'route.invalid_topic', message: topic },
   };
   readonly #clock = new SimClock();
   readonly #rules: Rules;
@@ -82,6 +86,7 @@ class SimWorld {
   constructor(seed: number, delivery: TransformationConfig['delivery']) {
     this.#rng = seededRng(seed);
     this.#versionRng = seededRng(seed + 1_000_003);
+    this.#topicRng = seededRng(seed + 2_000_003);
     const rng = this.#rng;
     const pick = <T>(...choices: [T, ...T[]]): T => choices[Math.floor(rng() * choices.length)] ?? choices[0];
     this.#rules = {
@@ -93,6 +98,7 @@ class SimWorld {
     this.#config = this.#configWithBreaker(pick(0, 0, 3));
     this.#faults = {
       produceFails: pick(0, 0.001, 0.01),
+      topicFails: seed % 3 === 0 ? 0.1 : 0,
       ackLost: pick(0, 0.01),
       commitRefused: pick(0, 0.2),
       pollFails: pick(0, 0.01),
@@ -337,6 +343,7 @@ class SimWorld {
     this.#quiet = true;
     Object.assign(this.#faults, {
       produceFails: 0,
+      topicFails: 0,
       ackLost: 0,
       commitRefused: 0,
       pollFails: 0,
