@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StreamlineError } from '../../base/error.ts';
 import { settled, SimClock } from '../../pipeline/sim/sim-clock.ts';
-import type { SchemaWish } from '../schema.ts';
+import type { ReferencedSchema, SchemaWish } from '../schema.ts';
 import { SchemaStore, type SchemaFetcher } from './schema-store.ts';
 import type { SchemaToRegister, SubjectSchema } from './registry-client.ts';
 
-const LIMITS = { cachedSchemas: 10, subjectTtlMs: 60_000, unknownTtlMs: 5000 };
+const LIMITS = { cachedSchemas: 10, cachedSchemaBytesMax: 100_000, subjectTtlMs: 60_000, unknownTtlMs: 5000 };
 const latest: SchemaWish = { by: 'subject', subject: 's', version: 'latest' };
 
 class CountingFetcher implements SchemaFetcher {
@@ -18,11 +18,13 @@ class CountingFetcher implements SchemaFetcher {
   latest = 1;
   error: StreamlineError | undefined;
   readonly unknown = new Set<number>();
+  /** Of each schema. */
+  references: readonly ReferencedSchema[] = [];
 
   schema(id: number): Promise<SubjectSchema> {
     return this.#answer(`#${id}`, () => {
       if (this.unknown.has(id)) throw new StreamlineError('schema.unknown_id', `no ${id}`);
-      return schemaOf(id);
+      return { ...schemaOf(id), references: this.references };
     });
   }
   subject(subject: string, version: number | 'latest'): Promise<SubjectSchema> {
@@ -214,6 +216,30 @@ test('no more is kept than its bound, the longest unused goes first, and unknown
   fetcher.asked.length = 0;
   for (const id of [3, 4, 2]) await idOf({ by: 'id', id });
   assert.deepEqual(fetcher.asked, []);
+});
+
+test('texts together are no more than their bound, those of what they refer to as well', async () => {
+  const { fetcher, store, idOf } = world({ cachedSchemaBytesMax: 100 });
+  const file = (subject: string, bytes: number) =>
+    ({
+      by: 'file',
+      subject,
+      file: { schema: { type: 'AVRO', text: 'é'.repeat(bytes / 2) }, autoRegister: true },
+    }) as const;
+  const asks = async (...wishes: readonly ReturnType<typeof file>[]): Promise<readonly string[]> => {
+    fetcher.asked.length = 0;
+    for (const wish of wishes) await store.get(wish);
+    return fetcher.asked.map((asked) => asked.split(' ')[1] ?? '');
+  };
+  const [a, b, c] = [file('a', 60), file('b', 40), file('c', 2)];
+  assert.deepEqual(await asks(a, b, a, b), ['a', 'b'], 'as much as the bound');
+  assert.deepEqual(await asks(c, b, c), ['c'], 'a byte more');
+  assert.deepEqual(await asks(a), ['a']);
+
+  fetcher.references = [{ name: 'r', text: 'x'.repeat(97) }];
+  fetcher.asked.length = 0;
+  for (const id of [1, 1, 2, 1]) await idOf({ by: 'id', id });
+  assert.deepEqual(fetcher.asked, ['#1', '#2', '#1']);
 });
 
 test('what is renewed is asked for anew, whatever is known and whatever is under way', async () => {

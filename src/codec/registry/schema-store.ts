@@ -21,7 +21,10 @@ export type StoreWish =
   | Exclude<SchemaWish, { readonly by: 'file' }>
   | { readonly by: 'file'; readonly subject: string; readonly file: FileSchema };
 
-export type StoreLimits = Pick<RegistryConfig, 'cachedSchemas' | 'subjectTtlMs' | 'unknownTtlMs'>;
+export type StoreLimits = Pick<
+  RegistryConfig,
+  'cachedSchemas' | 'cachedSchemaBytesMax' | 'subjectTtlMs' | 'unknownTtlMs'
+>;
 
 interface Known {
   readonly schema: RegisteredSchema;
@@ -62,7 +65,7 @@ export class SchemaStore {
     this.#limits = limits;
     this.#clock = clock;
     this.#warn = warn;
-    this.#known = new RecentMap(limits.cachedSchemas);
+    this.#known = new RecentMap(limits.cachedSchemas, limits.cachedSchemaBytesMax, ({ schema }) => bytesOf(schema));
     this.#faults = new RecentMap(limits.cachedSchemas);
     this.#stale = new RecentMap(limits.cachedSchemas);
   }
@@ -178,6 +181,10 @@ function keyOf(wish: StoreWish): string {
   const { schema, autoRegister } = wish.file;
   const digest = createHash('sha256').update(schema.text).digest('hex');
   return `${wishKey(wish)}:${schema.type}:${digest}:${autoRegister}`;
+}
+
+function bytesOf({ text, references }: RegisteredSchema): number {
+  return references.reduce((sum, reference) => sum + Buffer.byteLength(reference.text), Buffer.byteLength(text));
 }
 
 function isLatest(wish: StoreWish): boolean {
