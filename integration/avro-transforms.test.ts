@@ -6,6 +6,7 @@ import { confluentConsumer } from './avro/confluent-consumer.ts';
 import { eventually, readAll, type RecordToProduce } from './cluster/client.ts';
 import { Api } from './harness/api.ts';
 import { avroTest, framed, register } from './harness/avro-world.ts';
+import { FaultProxy } from './harness/fault-proxy.ts';
 import { Rig } from './harness/rig.ts';
 import { headerOf, ID_HEADER, uniqueName } from './harness/spec.ts';
 
@@ -306,3 +307,51 @@ avroTest('JSON with a JSON Schema: framed, checked, and read back', async ({ boo
   assert.equal(message, 'output value: $.a: must be >= 0');
   assert.equal(headerOf(ledger.deadLetter(1), '__connect.errors.stage'), 'VALUE_CONVERTER');
 });
+
+avroTest(
+  'a version registered while it runs is there for the first record that needs it, in the midst of misfits that ask for nothing',
+  async ({ bootstrap, registry }, t) => {
+    const proxy = await FaultProxy.inFrontOf(registry.url);
+    t.after(() => proxy.close());
+    // subject_ttl_ms is the default: five minutes.
+    const settings = { schema_registry: { url: proxy.url } };
+    const subject = uniqueName('grows');
+    const grows = (...fields: readonly object[]): object => ({ type: 'record', name: 'Grows', fields });
+    const n = { name: 'n', type: 'int' };
+    const first = await register(registry, subject, grows(n));
+    const spec = { wasm_module: 'builtin:pass-through', output: { format: 'avro', subject } };
+    const rig = await Rig.create(t, bootstrap, { records: [{ value: '{"n":1}' }], settings, spec });
+    const sidecar = await rig.start();
+    await sidecar.settles(rig.name, 1);
+
+    const misfits = Array.from({ length: 20_000 }, (_, i) => ({ value: i % 10 === 0 ? '{"n":"x"}' : '{"n":1}' }));
+    const looksBefore = proxy.requests.length;
+    const beganMs = performance.now();
+    await rig.produce(misfits);
+    await sidecar.settles(rig.name, 1 + misfits.length);
+    const tookMs = performance.now() - beganMs;
+    const looks = proxy.requests.length - looksBefore;
+    t.diagnostic(`${misfits.length} records, a tenth of them misfits: ${Math.round(tookMs)} ms, ${looks} requests`);
+    assert.ok(looks <= 1 + tookMs / 1000, `${looks} requests in ${tookMs} ms`);
+
+    const second = await register(registry, subject, grows(n, { name: 's', type: 'string', default: '' }));
+    assert.notEqual(second, first);
+    // The first may come while what was looked up for the misfits is still believed, and then it is judged by that.
+    let produced = 1 + misfits.length;
+    await eventually(async () => {
+      await rig.produce([{ value: '{"n":2,"s":"x"}' }]);
+      produced += 1;
+      await sidecar.settles(rig.name, produced);
+      const last = (await readAll(bootstrap, rig.out, { until: 'end' })).at(-1);
+      assert.deepEqual(last?.value, framed(second, Buffer.from([4, 2, 0x78])));
+    });
+    const ledger = await rig.ledger();
+    ledger.assertAccounted(({ input, outputs }) => {
+      const value = String(input.value);
+      const fits = value === '{"n":1}' || (value.includes('"s"') && outputs.length > 0);
+      return fits ? 'output' : ['record.schema_mismatch'];
+    });
+    ledger.assertOrdered();
+    assert.deepEqual(ledger.output(0).value, framed(first, Buffer.from([2])));
+  },
+);

@@ -233,7 +233,7 @@ registryTest(
     const subject = fresh('waiting');
     const id = await direct.register(subject, record(subject, { x: 'long' }));
     const warnings: string[] = [];
-    const limits = { cachedSchemas: 10, subjectTtlMs: 100, unknownTtlMs: 100 };
+    const limits = { cachedSchemas: 10, cachedSchemaBytesMax: 1_000_000, subjectTtlMs: 100, unknownTtlMs: 100 };
     const store = new SchemaStore(client, limits, systemClock, (message) => void warnings.push(message));
     const told: (SchemaWaiting | undefined)[] = [];
     const supply = new SchemaSupply({

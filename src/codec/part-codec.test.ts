@@ -234,3 +234,35 @@ test('a schema that is not there yet is asked for, and one that is not to be had
   table.supply(SUBJECT, { fault: { code: 'schema.missing', message: 'there is no subject s' }, freshForMs: 1000 });
   assert.equal(misfitOf(() => written('avro', table, '{}', SUBJECT)).code, 'schema.missing');
 });
+
+test('what does not fit an old latest asks for it anew, on either side, and what is wrong by itself does not', () => {
+  const table = tableWith([byId(1), 1, 'AVRO', RECORD]);
+  let id = 8;
+  const latest = (text: string, type: SchemaType = 'AVRO'): void =>
+    table.supply(SUBJECT, { schema: { id: (id += 1), type, text, references: [] }, freshForMs: 60_000 });
+  const isAskedFor = (run: () => unknown): void =>
+    assert.throws(run, (thrown) => {
+      assert.ok(thrown instanceof SchemaNeeded, String(thrown));
+      assert.deepEqual(thrown.wish, { ...SUBJECT, renews: true });
+      return true;
+    });
+  latest(RECORD);
+  isAskedFor(() => written('avro', table, '{"a":"x"}', SUBJECT));
+  isAskedFor(() => written('json', table, '{}', SUBJECT));
+  assert.equal(misfitOf(() => written('avro', table, '{', SUBJECT)).code, 'record.not_json');
+  assert.equal(written('avro', table, '{"a":5}', SUBJECT).toString('hex'), '00000000090a');
+  latest(JSON_SCHEMA, 'JSON');
+  isAskedFor(() => written('json', table, '{"b":1}', SUBJECT));
+  assert.equal(misfitOf(() => written('json', table, '{', SUBJECT)).code, 'record.not_json');
+  latest('{"type":"record"}');
+  isAskedFor(() => written('avro', table, '{}', SUBJECT));
+
+  const reader = readerOf('avro', table, SUBJECT);
+  latest('"string"');
+  isAskedFor(() => read(reader, framed(1, [10])));
+  latest(RECORD);
+  assert.equal(misfitOf(() => read(reader, framed(1, [0x80]))).code, 'record.malformed');
+  // Of a schema that a record names there is no newer one.
+  table.supply(byId(2), { schema: { id: 2, type: 'JSON', text: '{}', references: [] } });
+  assert.equal(misfitOf(() => read(reader, framed(2, [0]))).code, 'schema.unsupported');
+});

@@ -46,8 +46,14 @@ export class PartReader {
       return body;
     }
     const codec = schema.avro('input');
-    const reader = this.#reader === undefined ? codec : schema.readAs(this.#table.find(this.#reader).avro('input'));
-    return reader.toJson(bytes.subarray(body, end));
+    const reader = this.#reader;
+    if (reader === undefined) return codec.toJson(bytes.subarray(body, end));
+    const known = this.#table.find(reader);
+    try {
+      return schema.readAs(known.avro('input')).toJson(bytes.subarray(body, end));
+    } catch (thrown) {
+      throw this.#table.judged(reader, thrown);
+    }
   }
 
   #unframed(bytes: Buffer, start: number, end: number): number {
@@ -88,6 +94,14 @@ export class PartWriter {
       return copy(bytes, target, at);
     }
     const schema = this.#table.find(wish);
+    try {
+      return this.#writeAs(schema, bytes, target, at);
+    } catch (thrown) {
+      throw this.#table.judged(wish, thrown);
+    }
+  }
+
+  #writeAs(schema: KnownSchema, bytes: Buffer, target: ByteTarget, at: number): number {
     if (this.#format === 'json') {
       const check = schema.json();
       check.check(parsePlainJson(textOf(bytes)), 'record.schema_mismatch');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AvroOptions } from './avro/avro-codec.ts';
+import { Misfit } from './misfit.ts';
 import { SchemaNeeded } from './schema-needed.ts';
 import { SchemaTable } from './schema-table.ts';
 import type { RegisteredSchema, SchemaAnswer, SchemaWish } from './schema.ts';
@@ -233,4 +234,95 @@ test('a reader is made once, and anew for another reader schema', () => {
   for (let i = 0; i < 2; i += 1)
     assert.equal(misfitOf(() => int.readAs(string.avro('input'))).code, 'schema.incompatible');
   assert.notEqual(int.readAs(long.avro('input')), reader);
+});
+
+const RENEWAL: SchemaWish = { ...LATEST, renews: true };
+const MISFIT = new Misfit('record.schema_mismatch', 'it does not fit');
+
+test('a misfit is believed of a latest that was renewed, for as long as the answer would be the same', () => {
+  const table = tableOf();
+  table.triedMs = 5000;
+  table.supply(LATEST, found(1, 300_000));
+  assert.deepEqual(
+    neededBy(() => {
+      throw table.judged(LATEST, MISFIT);
+    }),
+    RENEWAL,
+    'that it came a moment ago does not say when the registry was asked',
+  );
+  table.supply(RENEWAL, { ...found(1, 300_000), believedForMs: 1000 });
+  const before = table.find(LATEST);
+  for (const [triedMs, isBelieved] of [
+    [5000, true],
+    [5999, true],
+    [6000, false],
+    [1e9, false],
+  ] as const) {
+    table.triedMs = triedMs;
+    assert.equal(table.judged(LATEST, MISFIT) === MISFIT, isBelieved, `at ${triedMs}`);
+  }
+  // It goes by when the record was tried, however long that took, and not by when its batch began.
+  table.triedMs = 5999;
+  table.nowMs = 1e9;
+  assert.equal(table.judged(LATEST, MISFIT), MISFIT);
+  // What comes behind a record's back is no answer to the doubt, and does not end it.
+  table.supply(LATEST, found(1, 300_000));
+  assert.equal(table.judged(LATEST, MISFIT), MISFIT);
+  table.triedMs = 6000;
+  assert.notEqual(table.judged(LATEST, MISFIT), MISFIT);
+  assert.equal(table.find(LATEST), before, 'the same one is not compiled again');
+  table.supply(RENEWAL, { ...found(2, 300_000), believedForMs: 0 });
+  assert.equal(table.find(LATEST).id, 2);
+  table.triedMs = 6099;
+  assert.equal(
+    table.judged(LATEST, MISFIT),
+    MISFIT,
+    'an answer is one, however old: the record that asked is judged by it',
+  );
+  table.triedMs = 6100;
+  assert.notEqual(table.judged(LATEST, MISFIT), MISFIT);
+});
+
+test('without an answer to a renewal the schema that is there serves, as old as it is, and its misfits are believed', () => {
+  const table = tableOf();
+  table.supply(LATEST, found(1, 60_000));
+  const first = table.find(LATEST);
+  table.triedMs = 60_000;
+  table.nowMs = 60_000;
+  for (const code of ['registry.unreachable', 'schema.missing'] as const) {
+    table.supply(RENEWAL, { fault: { code, message: 'no' }, freshForMs: 1000 });
+    assert.equal(table.find(LATEST), first);
+    assert.equal(table.isStale(LATEST), true, 'the next batch looks for it as before');
+    assert.equal(table.judged(LATEST, MISFIT), MISFIT);
+  }
+  // One that was dropped meanwhile is asked for and waited for.
+  const empty = tableOf();
+  empty.supply(RENEWAL, { fault: { code: 'registry.unreachable', message: 'no' } });
+  neededBy(() => empty.find(LATEST));
+});
+
+test('only what a newer schema can mend is asked for anew, and only of a schema that may be another by now', () => {
+  const table = tableOf();
+  table.supply(LATEST, found(1, 60_000));
+  for (const code of ['record.schema_mismatch', 'schema.incompatible', 'schema.unsupported', 'schema.invalid'] as const)
+    assert.ok(table.judged(LATEST, new Misfit(code, '')) instanceof SchemaNeeded, code);
+  for (const code of ['record.not_json', 'record.malformed', 'record.not_framed', 'schema.missing'] as const) {
+    const misfit = new Misfit(code, '');
+    assert.equal(table.judged(LATEST, misfit), misfit, code);
+  }
+  const bug = new TypeError('a bug');
+  assert.equal(table.judged(LATEST, bug), bug);
+
+  const numbered: SchemaWish = { by: 'subject', subject: 's', version: 3 };
+  const file: SchemaWish = { by: 'file', subject: 's' };
+  for (const wish of [byId(7), numbered, file]) {
+    table.supply(wish, found(7));
+    assert.equal(table.judged(wish, MISFIT), MISFIT, JSON.stringify(wish));
+  }
+  // As of a test's own schemas.
+  table.supply({ ...LATEST, subject: 't' }, found(1));
+  assert.equal(table.judged({ ...LATEST, subject: 't' }, MISFIT), MISFIT);
+  // That there is none has its own time.
+  table.supply({ ...LATEST, subject: 'u' }, gone(1000));
+  assert.equal(table.judged({ ...LATEST, subject: 'u' }, MISFIT), MISFIT);
 });

@@ -1,9 +1,17 @@
+import type { ErrorCode } from '../base/error-code.ts';
 import { StreamlineError } from '../base/error.ts';
 import { AvroCodec, type AvroOptions, type AvroReader } from './avro/avro-codec.ts';
 import { JsonSchema } from './json-schema.ts';
 import { Misfit } from './misfit.ts';
 import { SchemaNeeded } from './schema-needed.ts';
-import { wishKey, type RegisteredSchema, type SchemaAnswer, type SchemaFault, type SchemaWish } from './schema.ts';
+import {
+  isRenewal,
+  wishKey,
+  type RegisteredSchema,
+  type SchemaAnswer,
+  type SchemaFault,
+  type SchemaWish,
+} from './schema.ts';
 
 type Side = 'input' | 'output';
 
@@ -85,7 +93,15 @@ function orMisfit<T extends object>(made: T | SchemaFault): T {
   return made as T;
 }
 
-/** An answer is believed for the batch that asked, and one that is being looked after is not asked for again with every batch. */
+/** What another schema of the same subject may have nothing against. */
+const OF_SCHEMA: ReadonlySet<ErrorCode> = new Set([
+  'record.schema_mismatch',
+  'schema.incompatible',
+  'schema.unsupported',
+  'schema.invalid',
+]);
+
+/** An answer is believed for the batch, or the record, that asked, and one that is being looked after is not asked for again with every batch. */
 const FRESH_MS_MIN = 100;
 
 /**
@@ -101,6 +117,8 @@ interface Entry {
   readonly known: KnownSchema | SchemaFault;
   /** On the clock of the table's caller. */
   readonly staleAtMs: number;
+  /** A misfit is not put down to its age before; on the clock of `triedMs`. */
+  readonly doubtedFromMs: number;
 }
 
 /** The schemas a guest thread has. */
@@ -112,6 +130,8 @@ export class SchemaTable {
   readonly #pinned = new Set<string>();
   /** Set by whoever runs batches, before each. */
   nowMs = 0;
+  /** Since when the record at hand is tried; set before each, and before `supply`: how long a record takes does not make a schema older. */
+  triedMs = 0;
 
   constructor(options: Readonly<Record<Side, AvroOptions>>, schemasMax: number) {
     this.#options = options;
@@ -138,22 +158,43 @@ export class SchemaTable {
     this.supply(wish, answer);
   }
 
+  /**
+   * What is to be thrown in place of what was thrown while the schema of `wish` was used. A record that does not fit a subject's latest may fit one
+   * that came since: a misfit is believed of a latest that was asked for a moment ago.
+   */
+  judged(wish: SchemaWish, thrown: unknown): unknown {
+    if (wish.by !== 'subject' || !(thrown instanceof Misfit) || !OF_SCHEMA.has(thrown.code)) return thrown;
+    const entry = this.#entries.get(wishKey(wish));
+    const mayBeOld = entry !== undefined && !isFault(entry.known) && entry.staleAtMs !== Infinity;
+    return mayBeOld && entry.doubtedFromMs <= this.triedMs ? new SchemaNeeded({ ...wish, renews: true }) : thrown;
+  }
+
   /** Takes in what was asked for. */
   supply(wish: SchemaWish, answer: SchemaAnswer): void {
     const key = wishKey(wish);
     const before = this.#entries.get(key);
+    const isRenewed = isRenewal(wish);
+    const doubtedFromMs = isRenewed
+      ? this.triedMs + Math.max(answer.believedForMs ?? 0, FRESH_MS_MIN)
+      : (before?.doubtedFromMs ?? 0);
+    if (isRenewed && 'fault' in answer) {
+      // Whatever is the matter with the registry, the schema that is here serves, and the record is judged by it.
+      if (before !== undefined) this.#entries.set(key, { ...before, doubtedFromMs });
+      return;
+    }
     this.#entries.delete(key);
     const freshForMs = answer.freshForMs ?? Infinity;
     const staleAtMs = this.nowMs + Math.max(freshForMs, FRESH_MS_MIN);
     if ('fault' in answer) {
       // What served and is gone now goes on serving: its id stays valid.
       const known = before === undefined || isFault(before.known) ? answer.fault : before.known;
-      this.#entries.set(key, { known, staleAtMs });
+      this.#entries.set(key, { known, staleAtMs, doubtedFromMs });
     } else {
       const isSame = before !== undefined && !isFault(before.known) && before.known.id === answer.schema.id;
       this.#entries.set(key, {
         known: isSame ? before.known : new KnownSchema(answer.schema, this.#options),
         staleAtMs,
+        doubtedFromMs,
       });
     }
     this.#evict();

@@ -22,7 +22,13 @@ export interface RegisteredSchema {
 /** Which schema: the one a record names, or the one a subject has under a version. */
 export type SchemaWish =
   | { readonly by: 'id'; readonly id: number }
-  | { readonly by: 'subject'; readonly subject: string; readonly version: number | 'latest' }
+  | {
+      readonly by: 'subject';
+      readonly subject: string;
+      readonly version: number | 'latest';
+      /** A record does not fit the latest that is known: is it still the latest? Answered soon, whether the registry can be asked or not. */
+      readonly renews?: true;
+    }
   /** The spec's own schema, as it is registered under a subject. */
   | { readonly by: 'file'; readonly subject: string };
 
@@ -35,6 +41,8 @@ export interface SchemaFault {
 export type SchemaAnswer = ({ readonly schema: RegisteredSchema } | { readonly fault: SchemaFault }) & {
   /** Until it should be asked for again; absent: it never changes. */
   readonly freshForMs?: number;
+  /** To a renewal: for so long it would be the same. */
+  readonly believedForMs?: number;
 };
 
 /** Where guest threads get schemas from. */
@@ -62,7 +70,12 @@ const NO_REGISTRY: SchemaAnswer = {
   fault: { code: 'registry.not_configured', message: 'it names a schema, and sidecar.yaml names no schema registry' },
 };
 
-/** One text for one wish. */
+/** Wished for by one who has it and doubts it. */
+export function isRenewal(wish: SchemaWish): boolean {
+  return wish.by === 'subject' && wish.renews === true;
+}
+
+/** One text for one wish, and for its renewal. */
 export function wishKey(wish: SchemaWish): string {
   switch (wish.by) {
     case 'id':

@@ -217,7 +217,8 @@ export class BatchRunner {
 
   /** Takes in what was needed, or asked for anew. */
   supply(answers: readonly (readonly [SchemaWish, SchemaAnswer])[]): void {
-    for (const [wish, answer] of answers) this.#formatted?.supply(wish, answer);
+    const nowMs = performance.now();
+    for (const [wish, answer] of answers) this.#formatted?.supply(wish, answer, nowMs);
   }
 
   /** What is in use and may have changed: to be asked for, without waiting. */
@@ -249,7 +250,7 @@ export class BatchRunner {
       const entryAt = writer.byteLength;
       const sentence = sentences.size === 0 ? undefined : sentences.get(i);
       if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
-      else if (!this.#runRecord(reader.recordAt(i), i)) this.#stages[0].drop();
+      else if (!this.#runRecord(reader.recordAt(i), i, beganMs)) this.#stages[0].drop();
       const kind = writer.view.getUint8(entryAt + RESULT.kind);
       progress.fuelUsed += writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
       if (kind === KIND_FILTERED) progress.filtered += 1;
@@ -268,9 +269,9 @@ export class BatchRunner {
     work.endSegment(segment.recordCount);
   }
 
-  #runRecord(at: number, recordIndex: number): boolean {
+  #runRecord(at: number, recordIndex: number, nowMs: number): boolean {
     const formatted = this.#formatted;
     if (formatted === undefined) return this.#current().run(this.#work, at, recordIndex);
-    return formatted.run(this.#current, this.#work, at, recordIndex);
+    return formatted.run(this.#current, this.#work, at, recordIndex, nowMs);
   }
 }

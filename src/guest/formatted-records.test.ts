@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RecordFormats } from '../codec/record-formats.ts';
 import {
+  isRenewal,
   wishKey,
   type RegisteredSchema,
   type SchemaAnswer,
@@ -39,9 +40,10 @@ class Shelf implements SchemaSource {
 
   async get(wish: SchemaWish): Promise<SchemaAnswer> {
     const key = wishKey(wish);
-    this.asked.push(key);
+    const question = isRenewal(wish) ? `${key} renewed` : key;
+    this.asked.push(question);
     await this.open;
-    return this.answers.get(key) ?? { fault: { code: 'schema.unknown_id', message: `no ${key}` }, freshForMs: 0 };
+    return this.answers.get(question) ?? { fault: { code: 'schema.unknown_id', message: `no ${key}` }, freshForMs: 0 };
   }
 
   close(): void {}
@@ -341,6 +343,79 @@ void test('a thread that comes later begins with what is latest by then, not wit
   await alone.start();
   const one = batch(Buffer.from('1'));
   assert.deepEqual(written(await alone.execute(one)), [['input', frame(1, 2).toString('utf8')]]);
+});
+
+/** What is known at first; by now the registry has another, or the same. */
+const old = (text: string): SchemaAnswer => ({ ...schema(1, text), freshForMs: 300_000 });
+const newer = (text: string): SchemaAnswer => ({ ...schema(2, text), freshForMs: 300_000, believedForMs: 1000 });
+
+void test('a record that fits the latest of now, and not the one that is known, comes out; its guest is shown it once', async () => {
+  const shelf = new Shelf({ 's@latest': old('"string"'), 's@latest renewed': newer('"int"') });
+  const given = formats({ output: { value: 'avro', valueSubject: FIXED } });
+  const executor = new InThreadExecutor(fixtureSource({ formats: given }), () => {}, 0, shelf);
+  await executor.start();
+  // The guest counts its records.
+  const result = await executor.execute(batch(Buffer.from('c'), Buffer.from('c')));
+  assert.deepEqual(
+    written(result).map(([, value]) => value),
+    [frame(2, 2).toString('utf8'), frame(2, 4).toString('utf8')],
+  );
+  assert.deepEqual(shelf.asked, ['s@latest', 's@latest renewed']);
+});
+
+void test('a topic full of misfits asks once a second, and its records fail as misfits', async () => {
+  for (const renewed of [
+    newer('"string"'),
+    { fault: { code: 'registry.unreachable', message: 'down' }, believedForMs: 1000 },
+  ] as const) {
+    const shelf = new Shelf({ 's@latest': old('"string"'), 's@latest renewed': renewed });
+    const beganMs = performance.now();
+    const input = batch(...Array.from({ length: 1000 }, (_, i) => Buffer.from(i % 10 === 0 ? '1' : '"x"')));
+    const given = formats({ output: { value: 'avro', valueSubject: FIXED } });
+    const outcome = written(await passThrough(given, shelf, input));
+    const mismatch = 'record.schema_mismatch output value: expected a string, found a number';
+    const id = 'schema' in renewed ? 2 : 1;
+    const fits = ['input', frame(id, 2, 0x78).toString('utf8')];
+    assert.deepEqual(
+      outcome.slice(1),
+      Array.from({ length: 999 }, (_, i) => (i % 10 === 9 ? ['failed', mismatch] : fits)),
+    );
+    assert.deepEqual(outcome[0], ['failed', mismatch]);
+    assert.deepEqual(shelf.asked.slice(0, 2), ['s@latest', 's@latest renewed']);
+    const seconds = Math.floor((performance.now() - beganMs) / 1000);
+    assert.ok(shelf.asked.length <= 2 + seconds, `${shelf.asked.length} asked in ${seconds} s`);
+  }
+});
+
+void test('key and value are looked up each by its own subject, one after the other', async () => {
+  const shelf = new Shelf({
+    's@latest': old('"string"'),
+    's@latest renewed': newer('"int"'),
+    'k@latest': old('"boolean"'),
+    'k@latest renewed': newer('"int"'),
+  });
+  const keySubject = { ...FIXED, name: 'k' };
+  const given = formats({ output: { value: 'avro', key: 'avro', valueSubject: FIXED, keySubject } });
+  const result = await passThrough(given, shelf, batch([Buffer.from('1'), Buffer.from('2')]));
+  assert.deepEqual(written(result), [[frame(2, 2).toString('utf8'), frame(2, 4).toString('utf8')]]);
+  assert.deepEqual(shelf.asked, ['k@latest', 'k@latest renewed', 's@latest', 's@latest renewed']);
+});
+
+void test('what cannot be read as the latest that is known is read as the latest of now, in a thread of its own too', async (t) => {
+  const shelf = new Shelf({ '#7': schema(7, USER), 's@latest': old('"string"'), 's@latest renewed': newer(ADULT) });
+  const reader = { by: 'subject', subject: 's', version: 'latest' } as const;
+  const given = formats({ input: { value: 'avro', reader } }, [
+    { part: 'reader', wish: reader, answer: old('"string"') },
+  ]);
+  const config = guestConfig({ builtin: 'builtin:pass-through', formats: given });
+  const source = { config, module: undefined };
+  const executor = new ThreadedExecutor(source, poolLimits(source, 1), systemClock, () => {}, undefined, shelf);
+  t.after(() => executor.close());
+  await executor.start();
+  const input = batch(frame(7, ...ANN), frame(7, ...ANN));
+  const read = ['input', '{"name":"ann","tall":true}'];
+  assert.deepEqual(written(await executor.execute(input)), [read, read]);
+  assert.deepEqual(shelf.asked, ['s@latest', '#7', 's@latest renewed']);
 });
 
 void test('a schema that cannot be used keeps a transform from starting', async () => {

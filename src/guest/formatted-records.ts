@@ -2,7 +2,7 @@ import { SchemaTable } from '../codec/schema-table.ts';
 import { Misfit } from '../codec/misfit.ts';
 import { PartReader, PartWriter } from '../codec/part-codec.ts';
 import { wishFor, type RecordFormats, type SubjectRule } from '../codec/record-formats.ts';
-import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
+import { isRenewal, type SchemaAnswer, type SchemaWish } from '../codec/schema.ts';
 import type { BatchReader } from '../pipeline/packed-batch.ts';
 import { RECORD } from '../pipeline/packed-batch.ts';
 import {
@@ -94,13 +94,14 @@ export class FormattedRecords {
     }
   }
 
-  supply(wish: SchemaWish, answer: SchemaAnswer): void {
+  supply(wish: SchemaWish, answer: SchemaAnswer, nowMs: number): void {
+    this.#table.triedMs = nowMs;
     this.#table.supply(wish, answer);
     this.#follow(wish);
   }
 
   #follow(wish: SchemaWish): void {
-    if (wish.by === 'subject' && wish.version === 'latest') this.#followed.set(wish.subject, wish);
+    if (wish.by === 'subject' && wish.version === 'latest' && !isRenewal(wish)) this.#followed.set(wish.subject, wish);
   }
 
   /**
@@ -128,8 +129,12 @@ export class FormattedRecords {
     return [...this.#followed.values()].filter((wish) => this.#table.isStale(wish));
   }
 
-  /** As Guest.run. Throws SchemaNeeded. */
-  run(guest: () => Guest, batch: BatchContext, at: number, recordIndex: number): boolean {
+  /**
+   * As Guest.run. Throws SchemaNeeded.
+   * @param nowMs of this try
+   */
+  run(guest: () => Guest, batch: BatchContext, at: number, recordIndex: number, nowMs: number): boolean {
+    this.#table.triedMs = nowMs;
     if (this.#answered === undefined) {
       // Before the record is read: a new instance begins without one.
       const runner = guest();

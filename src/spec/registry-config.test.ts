@@ -51,6 +51,7 @@ test('without the section there is no registry, with a url alone everything else
     retryBackoffMs: 100,
     retryBackoffMaxMs: 5000,
     cachedSchemas: 2000,
+    cachedSchemaBytesMax: 67_108_864,
     subjectTtlMs: 300_000,
     unknownTtlMs: 1000,
     schemaBytesMax: 1_048_576,
@@ -64,6 +65,7 @@ const NUMBERS: readonly (readonly [string, keyof RegistryConfig, number, number]
   ['retry_backoff_ms', 'retryBackoffMs', 1, 60_000],
   ['retry_backoff_max_ms', 'retryBackoffMaxMs', 1, 60_000],
   ['cached_schemas', 'cachedSchemas', 16, 100_000],
+  ['cached_schema_bytes', 'cachedSchemaBytesMax', 1_048_576, 4_294_967_296],
   ['subject_ttl_ms', 'subjectTtlMs', 1000, 86_400_000],
   ['unknown_ttl_ms', 'unknownTtlMs', 100, 3_600_000],
   ['schema_bytes', 'schemaBytesMax', 1024, 67_108_864],
@@ -210,6 +212,11 @@ const BAD: readonly (readonly [string, string, RegExp])[] = [
   ['schema_registry: { url: "HTTP://r", tls: { cert: a, key: b } }', '/schema_registry/tls', /no effect: url is http/],
   // waiting
   [section('retry_backoff_ms: 5001'), '/schema_registry/retry_backoff_ms', /retry_backoff_max_ms: 5001` or more/],
+  [
+    section('schema_bytes: 1048577, cached_schema_bytes: 1048576'),
+    '/schema_registry/cached_schema_bytes',
+    /cached_schema_bytes: 1048577` or more/,
+  ],
   [section('retry_backoff_max_ms: 99'), '/schema_registry/retry_backoff_max_ms', /retry_backoff_max_ms: 100` or more/],
 ];
 

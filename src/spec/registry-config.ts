@@ -33,6 +33,8 @@ export interface RegistryConfig {
   readonly retryBackoffMaxMs: number;
   /** Schemas kept. */
   readonly cachedSchemas: number;
+  /** Text of all of them together, bytes. */
+  readonly cachedSchemaBytesMax: number;
   /** How long the latest version of a subject is taken for the latest. */
   readonly subjectTtlMs: number;
   /** How long an id that the registry does not know is taken for unknown. */
@@ -104,6 +106,14 @@ export function registryOf(
       `Write \`retry_backoff_max_ms: ${backoffMs}\` or more.`,
     );
   }
+  const { schema_bytes: bytesMax, cached_schema_bytes: cachedBytesMax } = registry;
+  if (bytesMax > cachedBytesMax) {
+    refuse(
+      nodeAt(root, [SECTION, 'cached_schema_bytes']) === undefined ? 'schema_bytes' : 'cached_schema_bytes',
+      `schema_bytes (${bytesMax}) is above cached_schema_bytes (${cachedBytesMax})`,
+      `Write \`cached_schema_bytes: ${bytesMax}\` or more.`,
+    );
+  }
   const fromFile = (file: string | undefined): string | undefined =>
     file === undefined || isAbsolute(file) ? file : join(folder, file);
   return {
@@ -115,6 +125,7 @@ export function registryOf(
     retryBackoffMs: backoffMs,
     retryBackoffMaxMs: backoffMaxMs,
     cachedSchemas: registry.cached_schemas,
+    cachedSchemaBytesMax: registry.cached_schema_bytes,
     subjectTtlMs: registry.subject_ttl_ms,
     unknownTtlMs: registry.unknown_ttl_ms,
     schemaBytesMax: registry.schema_bytes,

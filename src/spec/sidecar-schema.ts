@@ -141,6 +141,7 @@ const schemaRegistry = z.strictObject({
   retry_backoff_ms: int(1, 60_000, 100, 'Wait before the first of them; doubles with each further one.'),
   retry_backoff_max_ms: int(1, 60_000, 5000, 'Longest wait between requests.'),
   cached_schemas: int(16, 100_000, 2000, 'Schemas kept.'),
+  cached_schema_bytes: int(MIB, 4096 * MIB, 64 * MIB, 'Text of all schemas kept together.'),
   subject_ttl_ms: int(1000, DAY_MS, 300_000, 'How long the latest version of a subject is taken for the latest.'),
   unknown_ttl_ms: int(100, 3_600_000, 1000, 'How long an id that the registry does not know is taken for unknown.'),
   schema_bytes: int(1024, 64 * MIB, MIB, 'Largest schema, with what it refers to.'),

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StreamlineError } from '../../base/error.ts';
 import { settled, SimClock } from '../../pipeline/sim/sim-clock.ts';
-import type { SchemaWish } from '../schema.ts';
+import type { ReferencedSchema, SchemaAnswer, SchemaWish } from '../schema.ts';
 import { SchemaStore, type SchemaFetcher } from './schema-store.ts';
 import type { SchemaToRegister, SubjectSchema } from './registry-client.ts';
 
-const LIMITS = { cachedSchemas: 10, subjectTtlMs: 60_000, unknownTtlMs: 5000 };
+const LIMITS = { cachedSchemas: 10, cachedSchemaBytesMax: 100_000, subjectTtlMs: 60_000, unknownTtlMs: 5000 };
 const latest: SchemaWish = { by: 'subject', subject: 's', version: 'latest' };
 
 class CountingFetcher implements SchemaFetcher {
@@ -18,11 +18,13 @@ class CountingFetcher implements SchemaFetcher {
   latest = 1;
   error: StreamlineError | undefined;
   readonly unknown = new Set<number>();
+  /** Of each schema. */
+  references: readonly ReferencedSchema[] = [];
 
   schema(id: number): Promise<SubjectSchema> {
     return this.#answer(`#${id}`, () => {
       if (this.unknown.has(id)) throw new StreamlineError('schema.unknown_id', `no ${id}`);
-      return schemaOf(id);
+      return { ...schemaOf(id), references: this.references };
     });
   }
   subject(subject: string, version: number | 'latest'): Promise<SubjectSchema> {
@@ -216,6 +218,30 @@ test('no more is kept than its bound, the longest unused goes first, and unknown
   assert.deepEqual(fetcher.asked, []);
 });
 
+test('texts together are no more than their bound, those of what they refer to as well', async () => {
+  const { fetcher, store, idOf } = world({ cachedSchemaBytesMax: 100 });
+  const file = (subject: string, bytes: number) =>
+    ({
+      by: 'file',
+      subject,
+      file: { schema: { type: 'AVRO', text: 'é'.repeat(bytes / 2) }, autoRegister: true },
+    }) as const;
+  const asks = async (...wishes: readonly ReturnType<typeof file>[]): Promise<readonly string[]> => {
+    fetcher.asked.length = 0;
+    for (const wish of wishes) await store.get(wish);
+    return fetcher.asked.map((asked) => asked.split(' ')[1] ?? '');
+  };
+  const [a, b, c] = [file('a', 60), file('b', 40), file('c', 2)];
+  assert.deepEqual(await asks(a, b, a, b), ['a', 'b'], 'as much as the bound');
+  assert.deepEqual(await asks(c, b, c), ['c'], 'a byte more');
+  assert.deepEqual(await asks(a), ['a']);
+
+  fetcher.references = [{ name: 'r', text: 'x'.repeat(97) }];
+  fetcher.asked.length = 0;
+  for (const id of [1, 1, 2, 1]) await idOf({ by: 'id', id });
+  assert.deepEqual(fetcher.asked, ['#1', '#2', '#1']);
+});
+
 test('what is renewed is asked for anew, whatever is known and whatever is under way', async () => {
   const { fetcher, store, idOf } = world();
   const renewed = async (): Promise<unknown> => {
@@ -265,4 +291,102 @@ test('the schema of a file is found under the subject, or registered, or a fault
   assert.deepEqual(await wish('absent', true), { schema: { id: 70, type: 'AVRO', text: 'absent', references: [] } });
   await Promise.all([wish('there', false), wish('absent', false), wish('absent', true)]);
   assert.deepEqual(fetcher.asked, ['registered s there', 'registered s absent', 'register s absent']);
+});
+
+const doubted = { by: 'subject', subject: 's', version: 'latest', renews: true } as const;
+const idIn = (answer: SchemaAnswer): number | string => ('schema' in answer ? answer.schema.id : answer.fault.code);
+
+test('a latest in doubt is asked for once a second, however many doubt it, and is the answer to all', async () => {
+  const { clock, fetcher, store, idOf } = world();
+  assert.equal(await idOf(latest), 1);
+  fetcher.latest = 2;
+  await clock.advance(999);
+  const recent = await store.get(doubted);
+  assert.deepEqual([idIn(recent), recent.believedForMs], [1, 1], 'it was looked up a moment ago');
+  assert.equal(fetcher.asked.length, 1);
+  await clock.advance(1);
+  const many = await Promise.all(Array.from({ length: 100 }, () => store.get(doubted)));
+  assert.deepEqual(new Set(many.map(idIn)), new Set([2]));
+  assert.equal(fetcher.asked.length, 2);
+  assert.deepEqual([many[0]?.freshForMs, many[0]?.believedForMs], [60_000, 1000]);
+  assert.equal(await idOf(latest), 2);
+  // A topic full of misfits.
+  fetcher.asked.length = 0;
+  for (let i = 0; i < 1000; i += 1) {
+    await store.get(doubted);
+    await clock.advance(10);
+  }
+  assert.equal(fetcher.asked.length, 9);
+  // Another subject has its own second.
+  const other = { ...doubted, subject: 'other' };
+  await store.get(other);
+  assert.equal(fetcher.asked.at(-1), 'other@latest');
+});
+
+test('a registry that cannot be asked leaves a latest in doubt as it was, and is left alone for a while', async () => {
+  const { clock, fetcher, store, warnings, idOf } = world();
+  await idOf(latest);
+  fetcher.latest = 2;
+  fetcher.error = new StreamlineError('registry.unreachable', 'down');
+  await clock.advance(1000);
+  for (let i = 0; i < 100; i += 1) {
+    assert.equal(idIn(await store.get(doubted)), 1);
+    await clock.advance(100);
+  }
+  assert.equal(fetcher.asked.length, 2);
+  assert.equal(warnings.length, 1);
+  fetcher.error = undefined;
+  assert.equal(idIn(await store.get(doubted)), 2);
+  // Whoever doubts has a schema, also where it was pushed out here.
+  fetcher.error = new StreamlineError('registry.failed', '500');
+  for (let i = 0; i < 2; i += 1) {
+    assert.equal(idIn(await store.get({ ...doubted, subject: 'other' })), 'registry.unreachable');
+  }
+  assert.equal(fetcher.asked.length, 4);
+  fetcher.error = new StreamlineError('guest.closed', 'closed');
+  await assert.rejects(store.get({ ...doubted, subject: 'third' }), { code: 'guest.closed' });
+});
+
+test('a registry that hangs is waited for two seconds, and what it says later is not lost', async () => {
+  const { clock, fetcher, store, idOf } = world();
+  await idOf(latest);
+  fetcher.latest = 2;
+  await clock.advance(1000);
+  fetcher.hold();
+  let answer: number | string | undefined;
+  const ask = async (): Promise<void> => void (answer = idIn(await store.get(doubted)));
+  void ask();
+  await clock.advance(1999);
+  assert.equal(answer, undefined);
+  await clock.advance(1);
+  await settled();
+  assert.equal(answer, 1);
+  assert.equal((await store.get(doubted)).believedForMs, 10_000);
+  for (let i = 0; i < 99; i += 1) {
+    assert.equal(idIn(await store.get(doubted)), 1, 'at once');
+    await clock.advance(100);
+  }
+  assert.equal(fetcher.asked.length, 2);
+  fetcher.release?.();
+  await settled();
+  await settled();
+  assert.equal(idIn(await store.get(doubted)), 2);
+  assert.equal(fetcher.asked.length, 2);
+});
+
+test('a slow registry is asked so rarely that a fifth of the time at most is spent on it', async () => {
+  const { clock, fetcher, store, idOf } = world();
+  await idOf(latest);
+  await clock.advance(1000);
+  fetcher.hold();
+  const asked = store.get(doubted);
+  await clock.advance(500);
+  fetcher.release?.();
+  await asked;
+  await clock.advance(1999);
+  await store.get(doubted);
+  assert.equal(fetcher.asked.length, 2);
+  await clock.advance(1);
+  await store.get(doubted);
+  assert.equal(fetcher.asked.length, 3);
 });

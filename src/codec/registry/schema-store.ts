@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../../base/clock.ts';
+import { within, type Clock } from '../../base/clock.ts';
 import { StreamlineError, toStreamlineError } from '../../base/error.ts';
 import type { RegistryConfig } from '../../spec/registry-config.ts';
-import { wishKey, type RegisteredSchema, type SchemaAnswer, type SchemaWish } from '../schema.ts';
+import { isRenewal, wishKey, type RegisteredSchema, type SchemaAnswer, type SchemaWish } from '../schema.ts';
 import { RecentMap } from './recent-map.ts';
 import type { RegistryClient, SchemaToRegister } from './registry-client.ts';
 import { Turnstile } from './turnstile.ts';
@@ -21,7 +21,10 @@ export type StoreWish =
   | Exclude<SchemaWish, { readonly by: 'file' }>
   | { readonly by: 'file'; readonly subject: string; readonly file: FileSchema };
 
-export type StoreLimits = Pick<RegistryConfig, 'cachedSchemas' | 'subjectTtlMs' | 'unknownTtlMs'>;
+export type StoreLimits = Pick<
+  RegistryConfig,
+  'cachedSchemas' | 'cachedSchemaBytesMax' | 'subjectTtlMs' | 'unknownTtlMs'
+>;
 
 interface Known {
   readonly schema: RegisteredSchema;
@@ -38,6 +41,16 @@ const FETCHES_AT_ONCE = 8;
 /** How soon whoever got the old latest version asks again, and how soon it is looked up again after that failed. */
 const STALE_ASK_MS = 1000;
 const STALE_RETRY_MS = 10_000;
+/** A latest that a record does not fit is believed for so long after it was looked up: one question a second for a topic full of misfits. */
+const BELIEVED_MS = 1000;
+/** And for so many times what that took: where the registry is slow, a fifth of the time at most goes into waiting for it. */
+const BELIEVED_PER_WAIT = 4;
+/** It is judged by what is known when the registry takes longer. */
+const RENEWAL_WAIT_MS = 2000;
+/** To a renewal: whoever asks has a schema, and nothing else can be had now. */
+const NOTHING_NEWER: SchemaAnswer = {
+  fault: { code: 'registry.unreachable', message: 'the schema registry does not answer' },
+};
 
 /**
  * All schemas of one registry that this process knows: one fetch serves all who ask. What is known stays usable whatever the
@@ -53,6 +66,8 @@ export class SchemaStore {
   readonly #faults: RecentMap<Fault>;
   readonly #underWay = new Map<string, Promise<SchemaAnswer>>();
   readonly #turnstile = new Turnstile(FETCHES_AT_ONCE);
+  /** Of subjects: until when the latest is not asked for again, though a record does not fit it. */
+  readonly #believedUntilMs: RecentMap<number>;
   /** Subjects whose latest version cannot be looked up, with why. */
   readonly #stale: RecentMap<string>;
 
@@ -62,14 +77,19 @@ export class SchemaStore {
     this.#limits = limits;
     this.#clock = clock;
     this.#warn = warn;
-    this.#known = new RecentMap(limits.cachedSchemas);
+    this.#known = new RecentMap(limits.cachedSchemas, limits.cachedSchemaBytesMax, ({ schema }) => bytesOf(schema));
     this.#faults = new RecentMap(limits.cachedSchemas);
+    this.#believedUntilMs = new RecentMap(limits.cachedSchemas);
     this.#stale = new RecentMap(limits.cachedSchemas);
   }
 
-  /** Rejects with registry.* when the registry cannot be asked, with guest.closed when its client is closed. */
+  /**
+   * Rejects with registry.* when the registry cannot be asked, with guest.closed when its client is closed. A renewal is answered with what is known
+   * then, or a fault of that code.
+   */
   get(wish: StoreWish): Promise<SchemaAnswer> {
     const key = keyOf(wish);
+    if (isRenewal(wish)) return this.#doubted(wish, key);
     const known = this.#known.get(key);
     if (known !== undefined) {
       if (known.freshUntilMs > this.#clock.nowMs()) return Promise.resolve(this.#answer(known));
@@ -93,14 +113,42 @@ export class SchemaStore {
     return this.#fetch(wish, key);
   }
 
+  async #doubted(wish: StoreWish, key: string): Promise<SchemaAnswer> {
+    if (this.#clock.nowMs() >= (this.#believedUntilMs.get(key) ?? 0)) {
+      try {
+        const isInTime = await within(this.#clock, RENEWAL_WAIT_MS, this.#fetch(wish, key));
+        if (!isInTime) this.#believe(key, STALE_RETRY_MS);
+      } catch (thrown) {
+        if (!(thrown instanceof StreamlineError) || !thrown.code.startsWith('registry.')) throw thrown;
+      }
+    }
+    const known = this.#known.get(key);
+    const believedForMs = (this.#believedUntilMs.get(key) ?? 0) - this.#clock.nowMs();
+    return { ...(known === undefined ? NOTHING_NEWER : this.#answer(known)), believedForMs };
+  }
+
+  #believe(key: string, forMs: number): void {
+    this.#believedUntilMs.set(key, this.#clock.nowMs() + forMs);
+  }
+
   #fetch(wish: StoreWish, key: string): Promise<SchemaAnswer> {
     const underWay = this.#underWay.get(key);
     if (underWay !== undefined) return underWay;
+    const beganMs = this.#clock.nowMs();
     const fetch = this.#turnstile
       .pass(() => this.#ask(wish))
       .then(
-        (schema) => this.#learn(wish, key, schema),
-        (error: unknown) => this.#fail(wish, key, error),
+        (schema) => {
+          if (isLatest(wish)) {
+            const tookMs = this.#clock.nowMs() - beganMs;
+            this.#believe(key, Math.max(BELIEVED_MS, BELIEVED_PER_WAIT * tookMs));
+          }
+          return this.#learn(wish, key, schema);
+        },
+        (error: unknown) => {
+          if (isLatest(wish)) this.#believe(key, STALE_RETRY_MS);
+          return this.#fail(wish, key, error);
+        },
       )
       .finally(() => this.#underWay.delete(key));
     this.#underWay.set(key, fetch);
@@ -178,6 +226,10 @@ function keyOf(wish: StoreWish): string {
   const { schema, autoRegister } = wish.file;
   const digest = createHash('sha256').update(schema.text).digest('hex');
   return `${wishKey(wish)}:${schema.type}:${digest}:${autoRegister}`;
+}
+
+function bytesOf({ text, references }: RegisteredSchema): number {
+  return references.reduce((sum, reference) => sum + Buffer.byteLength(reference.text), Buffer.byteLength(text));
 }
 
 function isLatest(wish: StoreWish): boolean {

@@ -194,3 +194,18 @@ test('the schema of a file is the one of this transform', async () => {
   await supply.get({ by: 'file', subject: 's' });
   assert.deepEqual(store.asked, [{ by: 'file', subject: 's', file }]);
 });
+
+test('a renewal waits for no registry, and stands in line behind nobody', async () => {
+  const { clock, store, supply, told } = world();
+  const waiters = Array.from({ length: 10 }, (_, id) => supply.get(byId(id)));
+  await clock.advance(1000);
+  assert.equal(told.length, 1);
+  const renewal: SchemaWish = { by: 'subject', subject: 's', version: 'latest', renews: true };
+  store.judge = (wish) => (wish.by === 'subject' ? { schema: SCHEMA } : down);
+  assert.deepEqual(await supply.get(renewal), { schema: SCHEMA });
+  assert.deepEqual(store.asked.at(-1), renewal);
+  assert.notEqual(supply.waiting, undefined, 'it says nothing of the others');
+  supply.close();
+  for (const waiter of waiters) await assert.rejects(waiter, { code: 'guest.closed' });
+  await assert.rejects(supply.get(renewal), { code: 'guest.closed' });
+});

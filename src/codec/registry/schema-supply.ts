@@ -2,7 +2,7 @@ import { assert } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
 import { StreamlineError, toStreamlineError } from '../../base/error.ts';
 import type { Rng } from '../../base/rng.ts';
-import type { SchemaAnswer, SchemaSource, SchemaWish } from '../schema.ts';
+import { isRenewal, type SchemaAnswer, type SchemaSource, type SchemaWish } from '../schema.ts';
 import { backoffMs } from './backoff.ts';
 import type { FileSchema, SchemaStore, StoreWish } from './schema-store.ts';
 
@@ -59,6 +59,8 @@ export class SchemaSupply implements SchemaSource {
   get(wish: SchemaWish): Promise<SchemaAnswer> {
     if (this.#isClosed) return Promise.reject(closed());
     const granted = this.#granted(wish);
+    // Who has a schema does not stand in line with those who have none.
+    if (isRenewal(wish)) return this.#parts.store.get(granted);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = { wish: granted, resolve, reject, hasWaited: false };
       // It may be known, or be what the registry does answer: a few are asked even while others fail.

@@ -92,6 +92,7 @@ export function registryConfig(url: string, more: Partial<RegistryConfig> = {}):
     retryBackoffMs: 1,
     retryBackoffMaxMs: 5,
     cachedSchemas: 100,
+    cachedSchemaBytesMax: 1_000_000,
     subjectTtlMs: 60_000,
     unknownTtlMs: 5000,
     schemaBytesMax: 100_000,
