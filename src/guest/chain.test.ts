@@ -75,6 +75,14 @@ void test('limits of a record are of the chain too: each stage keeps to them, an
   assert.deepEqual(gist(await large(999)), ['guest.output_too_large', 'input']);
 });
 
+void test('limits.output_bytes: what an output of the chain keeps of the input counts from the second one on', async () => {
+  const headers = [{ name: 'big', value: Buffer.alloc(1489) }]; // 1500 bytes as they are packed
+  const of = async (outputBytesMax: number): Promise<string[]> =>
+    gist(await chain([passThrough], [{ value: 'Eea;eb', headers }], fixtureSource({ limits: { outputBytesMax } })));
+  assert.deepEqual(await of(1502), ['a', 'b']);
+  assert.deepEqual(await of(1501), ['guest.output_too_large']);
+});
+
 void test('tombstones: drop is of the input: one that a stage emits comes out', async () => {
   for (const next of [chameleon, passThrough]) {
     const found = outcomes(await chain([next], [{ value: null }, 'Ezkey'], fixtureSource({ tombstones: 'drop' })));

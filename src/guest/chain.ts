@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { BatchReader } from '../pipeline/packed-batch.ts';
 import {
   ALL_FROM_INPUT,
   CONTINUES,
@@ -154,7 +155,9 @@ export class Chain implements Guest {
     const own = results.flags(entry);
     const from = own & untouched & ALL_FROM_INPUT;
     const flags = from | (this.#outputs > 0 ? CONTINUES : 0);
+    if (this.#outputs > 0) this.#outputBytes += keptBytes(from, reader, at);
     this.#outputs += 1;
+    if (this.#outputBytes > this.#limits.outputBytesMax) return outputsTooLarge(this.#limits);
     if (from === ALL_FROM_INPUT) {
       writer.plain(recordIndex, KIND_OUTPUT, flags, results.topic(entry), results.partition(entry), 0);
       return undefined;
@@ -192,6 +195,13 @@ export class Chain implements Guest {
     writer.end(key.length, value.length, headers.length);
     return undefined;
   }
+}
+
+/** Of the input, sent again with an output that keeps them: of the first they are what came in, and free. */
+function keptBytes(flags: number, reader: BatchReader, at: number): number {
+  const key = (flags & KEY_FROM_INPUT) === 0 ? 0 : Math.max(0, reader.keyLength(at));
+  const value = (flags & VALUE_FROM_INPUT) === 0 ? 0 : Math.max(0, reader.valueLength(at));
+  return key + value + ((flags & HEADERS_FROM_INPUT) === 0 ? 0 : reader.headersLength(at));
 }
 
 /** Units that showing a stage one more output of the stage before takes of its budget: half a microsecond. */
