@@ -73,7 +73,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     return [...last.values()].slice(0, -1);
   }
 
-  test('a record too large for the topic fails by itself: its batch goes through', { timeout: 120_000 }, async () => {
+  test('a record too large for the topic fails by itself: its batch goes through', { timeout: 180_000 }, async () => {
     const topic = `narrow-${Date.now()}` as TopicName;
     await createTopic(bootstrap, topic, 1, { 'max.message.bytes': '20000' });
     const sink = transport.createSink({ recordBytesMax: 60_000 });
@@ -104,7 +104,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
 
   test(
     'of several outputs the one too large for the topic fails by itself: its batch goes through, in order',
-    { timeout: 120_000 },
+    { timeout: 180_000 },
     async () => {
       const topic = `narrow-outputs-${Date.now()}` as TopicName;
       await createTopic(bootstrap, topic, 1, { 'max.message.bytes': '20000' });
@@ -125,7 +125,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     },
   );
 
-  test('a record the broker refuses fails by itself: no key on a compacted topic', { timeout: 120_000 }, async () => {
+  test('a record the broker refuses fails by itself: no key on a compacted topic', { timeout: 180_000 }, async () => {
     const topic = `compacted-${Date.now()}` as TopicName;
     await createTopic(bootstrap, topic, 1, { 'cleanup.policy': 'compact' });
     const sink = transport.createSink({});
@@ -139,7 +139,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await sink.close(1_000);
   });
 
-  test('topics: counted, created, missing; no broker is told in time', { timeout: 120_000 }, async () => {
+  test('topics: counted, created, missing; no broker is told in time', { timeout: 180_000 }, async () => {
     const admin = new KafkaAdmin(identity);
     await admin.start();
     const topic = `made-${Date.now()}`;
@@ -162,7 +162,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await lost.close();
   });
 
-  test('a cooperative group moves only what has to move, and the rest is read on', { timeout: 120_000 }, async () => {
+  test('a cooperative group moves only what has to move, and the rest is read on', { timeout: 180_000 }, async () => {
     const cooperative = await contractTransport(adapter, bootstrap, {
       kafka: { 'partition.assignment.strategy': 'cooperative-sticky' },
     });
@@ -193,7 +193,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await cooperative.stop();
   });
 
-  test('a static member that comes back within its session moves nothing', { timeout: 120_000 }, async () => {
+  test('a static member that comes back within its session moves nothing', { timeout: 180_000 }, async () => {
     const memberOf = (instance: string) =>
       contractTransport(adapter, bootstrap, {
         kafka: { 'group.instance.id': `${adapter}-${instance}`, 'session.timeout.ms': 20_000 },
@@ -225,7 +225,7 @@ function brokerCases(adapter: TransportName, { bootstrap }: Cluster): void {
     await Promise.all([a.stop(), b.stop()]);
   });
 
-  test('partitions of a member that did not poll in time are lost, not drained', { timeout: 120_000 }, async () => {
+  test('partitions of a member that did not poll in time are lost, not drained', { timeout: 180_000 }, async () => {
     const brief = await contractTransport(adapter, bootstrap, {
       kafka: { 'session.timeout.ms': 2_000, 'max.poll.interval.ms': 2_000, 'heartbeat.interval.ms': 500 },
     });

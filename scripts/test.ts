@@ -124,12 +124,27 @@ function indent(text: string, columns: number): string {
   return text.replaceAll(/^/gm, ' '.repeat(columns));
 }
 
+/** Says so when the machine stood still, as a virtual one may: whoever reads of tests that took too long is to know. */
+function watchForStalls(): void {
+  const LOOK_MS = 500;
+  const STALL_MS_MIN = 3_000;
+  let lookedMs = performance.now();
+  const look = (): void => {
+    const nowMs = performance.now();
+    const stoodMs = nowMs - lookedMs - LOOK_MS;
+    lookedMs = nowMs;
+    if (stoodMs >= STALL_MS_MIN) console.log(`  … nothing ran here for ${seconds(stoodMs)}: the machine stood still`);
+  };
+  setInterval(look, LOOK_MS).unref();
+}
+
 for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
   process.once(signal, () => {
     killRunningTests();
     process.exit(code);
   });
 }
+watchForStalls();
 try {
   await main();
 } catch (error) {

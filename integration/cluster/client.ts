@@ -6,11 +6,11 @@ import { Patience } from '../../src/base/patience.ts';
 const { AdminClient, KafkaConsumer, Producer } = kafka.RdKafka;
 
 const REQUEST_MS_MAX = 20_000;
-const READ_MS_MAX = 60_000;
+const READ_MS_MAX = 90_000;
 const CONSUME_COUNT = 1000;
 const CONSUME_WAIT_MS = 20;
 const FLUSH_MS_MAX = 60_000;
-const EVENTUALLY_MS_MAX = 20_000;
+const EVENTUALLY_MS_MAX = 60_000;
 const EVENTUALLY_PAUSE_MS = 50;
 
 /** A record as it lies in a topic. A header name may occur more than once, in order. */

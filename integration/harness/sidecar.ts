@@ -170,7 +170,7 @@ export class Sidecar {
   }
 
   /** Waits until the transforms have settled all they received, at least `records` in this run (I2). */
-  async settles(transform: string, records: number, timeoutMs = 60_000): Promise<MetricSample> {
+  async settles(transform: string, records: number, timeoutMs = 90_000): Promise<MetricSample> {
     return this.#until(async () => {
       const metrics = await this.metrics();
       const own = { transform };
@@ -190,7 +190,7 @@ export class Sidecar {
   }
 
   /** Waits for a log line. */
-  async logs(matches: (line: LogLine) => boolean, timeoutMs = 30_000): Promise<LogLine> {
+  async logs(matches: (line: LogLine) => boolean, timeoutMs = 60_000): Promise<LogLine> {
     return this.#until(() => {
       const line = this.log.find(matches);
       assert.ok(line !== undefined, 'the log line did not come');

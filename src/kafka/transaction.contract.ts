@@ -22,7 +22,7 @@ export function transactionContract(
   let transport: Transport;
   let names = 0;
   const unique = (): string => `txn-${name.replaceAll(' ', '-')}-${process.pid}-${(names += 1)}`;
-  const contract = (title: string, body: () => Promise<void>): void => void test(title, { timeout: 120_000 }, body);
+  const contract = (title: string, body: () => Promise<void>): void => void test(title, { timeout: 180_000 }, body);
 
   const started = async (id = unique()): Promise<TransactionalSink> => {
     const sink = transport.createSink({ transactions: { id, timeoutMs: TIMEOUT_MS } });

@@ -78,7 +78,8 @@ export function watch(onRevoked: (partitions: readonly number[]) => Promise<void
   };
 }
 
-const READ_MS_MAX = 50_000;
+/** More than a session: a member that the machine kept from its heartbeats comes back when the group has given it up. */
+const READ_MS_MAX = 90_000;
 
 /** Reads until `count` records came. Bounded: a source that was closed by a test that failed answers at once, for ever. */
 export async function readRecords(source: RecordSource, count: number): Promise<PlainRecord[]> {
@@ -187,7 +188,7 @@ export function transportContract(name: string, setUp: () => Promise<Transport>)
   let transport: Transport;
   let groups = 0;
   const group = (): string => `contract-${name}-${process.pid}-${(groups += 1)}`;
-  const contract = (title: string, body: () => Promise<void>): void => void test(title, { timeout: 120_000 }, body);
+  const contract = (title: string, body: () => Promise<void>): void => void test(title, { timeout: 180_000 }, body);
   const started = async (options: Parameters<Transport['createSink']>[0] = {}): Promise<RecordSink> => {
     const sink = transport.createSink(options);
     await sink.start(() => {});
