@@ -59,12 +59,15 @@ COPY --from=build /opt/streamline/native/build native/build
 COPY --from=build /opt/streamline/dist dist
 COPY deploy/docker/health.mjs ./
 COPY deploy/docker/sidecar.yaml /etc/streamline/sidecar.yaml
-# Both addons load here, or there is no image: a library that is missing shows now.
+RUN chmod a+r package.json LICENSE health.mjs /etc/streamline/sidecar.yaml
+# For streamline-cli in the container.
+ENV STREAMLINE_TOKEN_FILE=/run/secrets/admin-token
+# A number, so that Kubernetes can tell that it is not root.
+USER 10001:10001
+# Both addons load here, as that user, or there is no image: a library that is missing shows now.
 RUN node -e "require('@confluentinc/kafka-javascript'); require('./native/build/streamline_kafka.node')" \
   && streamline-sidecar --version \
   && streamline-cli --version
-# A number, so that Kubernetes can tell that it is not root.
-USER 10001:10001
 EXPOSE 8084
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["node", "/opt/streamline/health.mjs"]

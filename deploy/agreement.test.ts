@@ -55,6 +55,7 @@ const compose = readYaml('docker-compose.yml') as Compose;
 interface Container {
   readonly image: string;
   readonly args: readonly string[];
+  readonly env: readonly { readonly name: string; readonly value: string }[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
 }
@@ -180,6 +181,27 @@ test('the image runs the packaged programs as a user of its own, on the port of 
   // It gives up before Docker does.
   const timeoutMs = Number(/TIMEOUT_MS = (\d+)/.exec(health)?.[1]);
   assert.ok(timeoutMs < Number(/--timeout=(\d+)s/.exec(healthcheck)?.[1]) * 1000);
+});
+
+test('every variable that is set for a sidecar is one that is read, and no one else is', () => {
+  const set = new Map<string, string>();
+  for (const text of valuesOf('sidecar', 'ENV')) {
+    const [name = '', value = ''] = text.split('=');
+    set.set(name, value);
+  }
+  for (const { name, value } of pod.containers[0].env) set.set(name, value);
+  for (const name of Object.keys(compose.services['sidecar']?.environment ?? {})) set.set(name, '');
+  const sources = [...globSync('src/**/*.ts', { cwd: ROOT }), 'deploy/docker/health.mjs'].map(read).join('\n');
+  for (const name of set.keys()) assert.ok(sources.includes(`'${name}'`), name);
+  assert.deepEqual([...set.keys()], ['STREAMLINE_TOKEN_FILE']);
+  // The token's place in the image's own sidecar.yaml, and in the pod's.
+  const tokenOf = (file: string): string[] =>
+    shippedConfig(file).secrets.flatMap((secret) => (secret.from === 'file' ? [secret.path] : []));
+  assert.deepEqual(valuesOf('sidecar', 'ENV'), [`STREAMLINE_TOKEN_FILE=${tokenOf('deploy/docker/sidecar.yaml')[0]}`]);
+  assert.ok(tokenOf('deploy/compose/sidecar.yaml').includes(tokenOf('deploy/docker/sidecar.yaml')[0] ?? ''));
+  assert.ok(
+    tokenOf('deploy/kubernetes/overlays/example/sidecar.yaml').includes(set.get('STREAMLINE_TOKEN_FILE') ?? ''),
+  );
 });
 
 /** What a container is told to mount, against what the sidecar.yaml in it says. */

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { fixture } from '../src/api/testing/api-fixture.ts';
 import { Contract } from '../src/api/testing/contract.ts';
 import { ERROR_CODES } from '../src/base/error-code.ts';
@@ -66,6 +65,21 @@ test('every YAML block of the README is a spec or a sidecar.yaml that is taken',
   }
 });
 
+test('every sidecar.yaml that another document shows is one that is taken', () => {
+  let shown = 0;
+  for (const document of DOCUMENTS) {
+    if (document === 'README.md') continue;
+    for (const [, yaml = ''] of read(document).matchAll(/^<!-- sidecar\.yaml -->\n```yaml\n([\s\S]*?)```/gm)) {
+      shown += 1;
+      const outcome = parseSidecarConfig(yaml, document, {
+        resolveSecret: (from) => createHash('sha256').update(JSON.stringify(from)).digest('hex'),
+      });
+      assert.ok('config' in outcome, 'errors' in outcome ? outcome.errors.map((e) => e.describe()).join('\n') : '');
+    }
+  }
+  assert.ok(shown >= 3);
+});
+
 test('every relative link of the documents leads somewhere, sections included', () => {
   const slug = (heading: string): string =>
     heading
@@ -87,7 +101,7 @@ test('every relative link of the documents leads somewhere, sections included', 
 test('every file the documents name exists', () => {
   for (const document of DOCUMENTS) {
     for (const [, file = ''] of read(document).matchAll(
-      /`((?:src|scripts|integration|examples|specs|schema|bench|docs)\/[\w./-]+)`/g,
+      /`((?:src|scripts|integration|examples|specs|schema|bench|docs|deploy)\/[\w./-]+)`/g,
     )) {
       assert.ok(existsSync(join(ROOT, file)), `${document} names ${file}`);
     }
@@ -212,11 +226,6 @@ test('the README justifies each dependency and no other', () => {
     .map(([, name = '']) => name)
     .filter((name) => name !== 'package');
   assert.deepEqual(named.toSorted(), Object.keys(dependencies).toSorted());
-});
-
-test('docker-compose.yml is YAML', () => {
-  const { services } = parse(read('docker-compose.yml')) as { services: Record<string, unknown> };
-  assert.ok('redpanda' in services);
 });
 
 const contract = await Contract.of(fixture().api);
