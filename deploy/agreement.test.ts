@@ -112,6 +112,10 @@ test('every image has a version, the one of what it goes with', () => {
     overlay.images.map(({ name, newTag }) => [name, newTag]),
     [['streamline-sidecar', version]],
   );
+  for (const file of ['Dockerfile', 'docs/operations.md']) {
+    const named = [...read(file).matchAll(/streamline-(?:sidecar|load):(\S+?)(?=[`\s])/g)].map(([, tag]) => tag);
+    assert.deepEqual([...new Set(named)], [version], file);
+  }
   const redpanda = /REDPANDA = '([^']+)'/.exec(read('testcontainers.config.ts'))?.[1];
   for (const name of ['redpanda', 'setup']) assert.equal(compose.services[name]?.image, redpanda);
 });
