@@ -26,6 +26,7 @@ const DOCUMENTS = [
   'ARCHITECTURE.md',
   'CHANGELOG.md',
   'CONTRIBUTING.md',
+  'monitoring/README.md',
   ...globSync('docs/**/*.md', { cwd: ROOT }),
 ];
 
@@ -87,7 +88,7 @@ test('every relative link of the documents leads somewhere, sections included', 
 test('every file the documents name exists', () => {
   for (const document of DOCUMENTS) {
     for (const [, file = ''] of read(document).matchAll(
-      /`((?:src|scripts|integration|examples|specs|schema|bench|docs)\/[\w./-]+)`/g,
+      /`((?:src|scripts|integration|examples|specs|schema|bench|docs|monitoring)\/[\w./-]+)`/g,
     )) {
       assert.ok(existsSync(join(ROOT, file)), `${document} names ${file}`);
     }
