@@ -4,7 +4,7 @@ import { STEPS, type PipelineMeasures } from '../pipeline/measures.ts';
 import { unaccounted, type TransformationStats } from '../pipeline/transformation-stats.ts';
 import { stageNames } from '../spec/stage-names.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
-import { TRANSFORM_METRICS, type MetricDefinition, type MetricLabel } from './metric-names.ts';
+import type { MetricDefinition, MetricLabel, TRANSFORM_METRICS } from './metric-names.ts';
 import type { Labels, Samples } from './read-metric.ts';
 
 /** What the metrics show of one transform; counts never go back while the process lives. */
