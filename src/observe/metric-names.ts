@@ -1,3 +1,5 @@
+import { BATCH_RECORDS } from '../pipeline/measures.ts';
+
 /** Every metric the sidecar exports: name, type, unit, labels and help. docs/metrics.md is made of it. */
 export interface MetricDefinition {
   readonly name: string;
@@ -45,7 +47,6 @@ const EXECUTION_S = [
   2.5, 5, 10,
 ] as const;
 const FUEL_UNITS = [1e2, 1e3, 1e4, 1e5, 2.5e5, 5e5, 1e6, 2.5e6, 5e6, 1e7, 2.5e7, 5e7, 1e8, 1e9, 1e10] as const;
-const BATCH_RECORDS = [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000] as const;
 
 type Kind = Pick<MetricDefinition, 'type' | 'unit' | 'bounds'>;
 
@@ -71,7 +72,8 @@ const sidecar = (name: string, kind: Kind, help: string, ...labels: MetricLabel[
   help,
 });
 
-export const METRICS = {
+/** Each of a transform. */
+export const TRANSFORM_METRICS = {
   // ---- records ---------------------------------------------------------------------------------------------
   received: transform('records_received_total', counter('records'), 'Records taken from the input topic.'),
   settled: transform(
@@ -224,7 +226,10 @@ export const METRICS = {
     '1 while records wait for what cannot be asked: schema_registry. The transform is RUNNING, and nothing is lost.',
     'for',
   ),
-  // ---- the sidecar -----------------------------------------------------------------------------------------
+} as const satisfies Record<string, MetricDefinition>;
+
+/** Of the sidecar as a whole. */
+export const SIDECAR_METRICS = {
   sidecarInfo: sidecar('sidecar_info', gauge(), '1; its labels say what runs.', 'version', 'transport'),
   specErrors: sidecar(
     'spec_errors',
@@ -243,6 +248,8 @@ export const METRICS = {
     'Time a request to the schema registry takes, each try.',
   ),
 } as const satisfies Record<string, MetricDefinition>;
+
+export const METRICS = { ...TRANSFORM_METRICS, ...SIDECAR_METRICS } as const;
 
 /** Of the process, by prom-client's names: memory, processor, the delay of the event loop. Those of Linux are not everywhere. */
 export const PROCESS_METRICS = [
