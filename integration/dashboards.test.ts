@@ -143,5 +143,5 @@ clusterTest(
       for (const name of [chain, skip]) assert.ok(pending.includes(`StreamlineRecordsGivenUp ${name}`), pending.join());
     }, DATA_MS_MAX);
   },
-  { timeoutMs: 120_000 },
+  { timeoutMs: 180_000 },
 );
