@@ -17,7 +17,7 @@ export const SUITE_NAMES: readonly SuiteName[] = ['checks', 'unit', 'sim', 'sdk'
 
 export const SUITES: Readonly<Record<Exclude<SuiteName, 'checks'>, SuiteOptions>> = {
   unit: {
-    files: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'],
+    files: ['{src,scripts,examples,bench,monitoring,deploy}/**/*.test.ts'],
     exclude: '.sim.test.ts',
     concurrency: 2,
     fileMsMax: 2 * 60_000,

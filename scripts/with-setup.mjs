@@ -19,6 +19,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** @type {Record<string, readonly string[]>} what each name runs, relative to the root */
 const PROGRAMS = {
+  // Nothing after it: a layer of an image.
+  'set-up': [],
   demo: ['scripts/demo.ts'],
   test: ['scripts/test.ts'],
   bench: ['bench/main.ts'],
@@ -100,8 +102,8 @@ try {
   const undo = dieBySignal();
   const node = await setUp();
   undo();
-  const [script = '', ...fixed] = program;
-  become(node, [join(root, script), ...fixed, ...args]);
+  const [script, ...fixed] = program;
+  if (script !== undefined) become(node, [join(root, script), ...fixed, ...args]);
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   say(error.message);

@@ -7,6 +7,7 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -47,6 +48,8 @@ test('a stored build comes back without what only the build needed', (t) => {
   ]);
   assert.equal(readFileSync(join(target, 'Release', 'addon.node'), 'utf8'), 'machine code');
   assert.equal(readlinkSync(join(target, 'deps', 'lib.so')), 'lib.so.1');
+  // Whoever has built it, others run it.
+  assert.equal(statSync(target).mode & 0o777, 0o755);
 });
 
 const damages: Readonly<Record<string, (entry: string) => void>> = {

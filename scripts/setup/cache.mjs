@@ -29,11 +29,13 @@ export function stagingFor(target) {
 }
 
 /**
- * Puts a complete staged folder in place of whatever is at `target`: a reader sees the old or the new one, never half.
+ * Puts a complete staged folder in place of whatever is at `target`: a reader sees the old or the new one, never half. Other users may
+ * read it, as a service or an image has one of its own to run what root has built; a temporary folder is its owner's only.
  * @param {string} staged
  * @param {string} target
  */
 export function publish(staged, target) {
+  chmodSync(staged, 0o755);
   discard(target);
   renameSync(staged, target);
 }

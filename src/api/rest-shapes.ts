@@ -168,6 +168,8 @@ export const tasksSchema = z.array(z.strictObject({ id: taskIdSchema, config: z.
 export type Tasks = z.output<typeof tasksSchema>;
 export const topicsSchema = z.record(z.string(), z.strictObject({ topics: z.array(z.string()) }));
 
+const latencySchema = z.strictObject({ mean: z.number(), p50: z.number(), p99: z.number() });
+
 export const metricsSchema = z
   .strictObject({
     records: z
@@ -183,10 +185,12 @@ export const metricsSchema = z
       })
       .describe('Since the sidecar started.'),
     retries: count,
-    errors: z.record(z.string(), count).describe('By error code.'),
-    latency_us: z
-      .strictObject({ mean: z.number(), p50: z.number(), p99: z.number() })
-      .describe('Of one record in the guest.'),
+    errors: z.record(z.string(), count).describe('Failed attempts, by error code.'),
+    dead_letters: z.record(z.string(), count).describe('Records, by the error code of their last attempt.'),
+    latency_us: latencySchema.describe('Of one record in the guest.'),
+    end_to_end_us: latencySchema.describe('Of one record, from being read to its outcome.'),
+    input_bytes: count.describe('Keys, values and headers of the records guests were shown.'),
+    output_bytes: count.describe('The same of the outputs guests made.'),
     fuel_units: z.number().min(0),
     in_flight_bytes: count,
     instances: instancesSchema,

@@ -154,6 +154,10 @@ test('I2: GET metrics shows what is unaccounted for', async () => {
   const metrics = (await ask('/transforms/mask-pii/metrics')).json();
   assert.deepEqual([metrics.records.received, metrics.records.unaccounted, metrics.latency_us.p99], [100, 0, 9]);
   assert.deepEqual(
+    [metrics.end_to_end_us.p50, metrics.output_bytes, metrics.dead_letters],
+    [3000, 2500, { 'guest.trap': 2 }],
+  );
+  assert.deepEqual(
     [metrics.lag.total, metrics.errors, metrics.last_commit],
     [12, { 'guest.trap': 3 }, '2026-01-31T12:00:00.000Z'],
   );

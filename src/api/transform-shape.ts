@@ -3,6 +3,7 @@ import type {
   DeployOutcome,
   GroupView,
   SpecText,
+  LatencySummary,
   TransformMetrics,
   TransformStatus,
   VersionView,
@@ -101,7 +102,7 @@ export function tasksShape({ name, partitions }: TransformStatus): Tasks {
 }
 
 export function metricsShape(view: TransformMetrics): Metrics {
-  const { received, output, deadLettered, filtered, skipped, returned, inFlight, latencyNs, lag } = view;
+  const { received, output, deadLettered, filtered, skipped, returned, inFlight, lag } = view;
   return {
     records: {
       received,
@@ -116,7 +117,11 @@ export function metricsShape(view: TransformMetrics): Metrics {
     },
     retries: view.retries,
     errors: Object.fromEntries(view.errors),
-    latency_us: { mean: latencyNs.mean / 1000, p50: latencyNs.p50 / 1000, p99: latencyNs.p99 / 1000 },
+    dead_letters: Object.fromEntries(view.deadLetters),
+    latency_us: microseconds(view.latencyNs),
+    end_to_end_us: microseconds(view.endToEndNs),
+    input_bytes: view.inputBytes,
+    output_bytes: view.outputBytes,
     fuel_units: view.fuelUsed,
     in_flight_bytes: view.inFlightBytes,
     instances: { ...view.instances },
@@ -126,6 +131,10 @@ export function metricsShape(view: TransformMetrics): Metrics {
     lag: { total: lag.reduce((sum, one) => sum + one.lag, 0), partitions: lag.map((one) => ({ ...one })) },
     ...(view.lastCommitMs === undefined ? {} : { last_commit: timeOf(view.lastCommitMs) }),
   };
+}
+
+function microseconds({ mean, p50, p99 }: LatencySummary): Metrics['latency_us'] {
+  return { mean: mean / 1000, p50: p50 / 1000, p99: p99 / 1000 };
 }
 
 export function timeOf(ms: number): string {

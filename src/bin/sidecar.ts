@@ -5,7 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../observe/log.ts';
 import { LogTail } from '../observe/log-tail.ts';
 import { Loggers } from '../observe/loggers.ts';
-import { createMetrics } from '../observe/metrics.ts';
+import { Metrics } from '../observe/metrics.ts';
 import { CRASH_VARIABLE, CrashPoint } from '../registry/crash-point.ts';
 import { SidecarControl } from '../registry/sidecar-control.ts';
 import { SidecarTransformFactory } from '../registry/sidecar-transform-factory.ts';
@@ -89,9 +89,12 @@ export class Sidecar {
 
   #api(tail: LogTail, workerId: string): FastifyInstance {
     const config = this.#config;
-    const metrics = createMetrics({
+    const metrics = new Metrics({
       transforms: () => this.registry.snapshots(),
       specErrors: () => this.registry.specErrors.length,
+      schemaRegistry: () => this.#factory.schemas.requests,
+      version,
+      transport: this.#factory.transport.name,
     });
     const control = new SidecarControl({
       config,
@@ -109,7 +112,7 @@ export class Sidecar {
     const health = {
       version,
       ready: () => this.#ready,
-      metricsText: () => metrics.metrics(),
+      metricsText: () => metrics.text(),
       metricsContentType: metrics.contentType,
     };
     return createApi({ control, health, http: config.http, limits: config.limits, log: this.log });

@@ -139,9 +139,13 @@ void test('metrics: counts, errors, latency; JSON as the API has it', async () =
     ['metrics', 'mask-pii'],
     /^received +1,234,567$/m,
     /^dead-lettered +67$/m,
+    /^processed +1,234,567$/m,
+    /^errors +70$/m,
     /^latency +mean 12 µs, p50 11 µs, p99 250 µs$/m,
+    /^end to end +mean 4\.2 ms, p50 3\.9 ms, p99 15\.0 ms$/m,
+    /^bytes +\d.* in, \d.* out$/m,
     /^lag +42 \(0: 21, 1: 21\)$/m,
-    /^ERROR +RECORDS\nguest\.trap +60\nguest\.out_of_fuel +7$/m,
+    /^ERROR +ATTEMPTS +DEAD LETTERS\nguest\.trap +63 +60\nguest\.out_of_fuel +7 +7$/m,
   );
   assert.deepEqual(await json('metrics', 'mask-pii'), metrics);
 });

@@ -8,7 +8,7 @@ import { restPath } from './sidecar-client.ts';
 import { fields, table } from './table.ts';
 import { named } from './transform-name.ts';
 
-/** `transforms metrics NAME`: what became of the records, since the sidecar started. */
+/** `transforms metrics NAME`: what became of the records, and how long it took, since the sidecar started. */
 export function addMetricsCommand(parent: Command, context: CliContext): Command {
   const command = parent
     .command('metrics')
@@ -25,13 +25,16 @@ export function addMetricsCommand(parent: Command, context: CliContext): Command
 }
 
 export function metricsLines(metrics: Metrics, nowMs: number): string[] {
-  const { records, latency_us: latency, lag } = metrics;
+  const { records, lag } = metrics;
+  const processed = records.output + records.filtered + records.dead_lettered + records.skipped;
   const ago =
     metrics.last_commit === undefined ? 'never' : `${formatDuration(nowMs - Date.parse(metrics.last_commit))} ago`;
   const errors = Object.entries(metrics.errors).toSorted(([, a], [, b]) => b - a);
+  const codes = errors.map(([code, attempts]) => [code, attempts, metrics.dead_letters[code] ?? 0]);
   return [
     ...fields([
       ['received', count(records.received)],
+      ['processed', count(processed)],
       ['output', count(records.output)],
       ['filtered', count(records.filtered)],
       ['dead-lettered', count(records.dead_lettered)],
@@ -39,11 +42,11 @@ export function metricsLines(metrics: Metrics, nowMs: number): string[] {
       ['returned', records.returned === 0 ? undefined : `${count(records.returned)} (read again after a rebalance)`],
       ['in flight', `${count(records.in_flight)} (${bytes(metrics.in_flight_bytes)})`],
       ['unaccounted', records.unaccounted === 0 ? undefined : count(records.unaccounted)],
+      ['errors', count(errors.reduce((sum, [, attempts]) => sum + attempts, 0))],
       ['retries', count(metrics.retries)],
-      [
-        'latency',
-        `mean ${microseconds(latency.mean)}, p50 ${microseconds(latency.p50)}, p99 ${microseconds(latency.p99)}`,
-      ],
+      ['latency', latencyText(metrics.latency_us)],
+      ['end to end', latencyText(metrics.end_to_end_us)],
+      ['bytes', `${bytes(metrics.input_bytes)} in, ${bytes(metrics.output_bytes)} out`],
       ['fuel', count(metrics.fuel_units)],
       ['instances', `${metrics.instances.busy} busy, ${metrics.instances.idle} idle`],
       ['instance restarts', count(metrics.instance_restarts)],
@@ -52,8 +55,12 @@ export function metricsLines(metrics: Metrics, nowMs: number): string[] {
       ['lag', `${count(lag.total)}${perPartition(metrics)}`],
       ['last commit', ago],
     ]),
-    ...(errors.length === 0 ? [] : ['', ...table(['ERROR', 'RECORDS'], errors)]),
+    ...(codes.length === 0 ? [] : ['', ...table(['ERROR', 'ATTEMPTS', 'DEAD LETTERS'], codes)]),
   ];
+}
+
+function latencyText({ mean, p50, p99 }: Metrics['latency_us']): string {
+  return `mean ${microseconds(mean)}, p50 ${microseconds(p50)}, p99 ${microseconds(p99)}`;
 }
 
 function perPartition({ lag }: Metrics): string {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { latencyBucket, latencyBucketUpperNs, LATENCY_BUCKETS } from '../pipeline/transformation-stats.ts';
 import type { WorkResult } from '../pipeline/ports.ts';
 import { BatchRunner, needsSchemas, type SchemasNeeded } from './batch-runner.ts';
-import { LatencyTotals } from './guest-stats.ts';
+import { CountsSeen, RecordTotals } from './guest-stats.ts';
 import { batchOf, fixtureSource, gist, outcomes } from './testing/fixture.ts';
 import { ControlBlock } from './thread/control-block.ts';
 
@@ -40,13 +40,18 @@ void test('latency buckets: each latency lies below its bound and not below the 
   assert.deepEqual([latencyBucket(0), latencyBucket(-5), latencyBucket(1e15)], [0, 0, LATENCY_BUCKETS - 1]);
 });
 
-void test('latency totals go on when a 32-bit count wraps', () => {
-  const totals = new LatencyTotals();
-  const current = new Uint32Array(LATENCY_BUCKETS);
-  const seen = new Uint32Array(LATENCY_BUCKETS);
-  current[3] = 0xffffffff;
-  totals.absorb(current, seen);
-  current[3] = 9;
-  totals.absorb(current, seen);
-  assert.equal(totals.counts[3], 2 ** 32 + 9);
+void test('totals go on when a 32-bit count wraps, and take what was counted since the last look', () => {
+  const totals = new RecordTotals();
+  const control = new ControlBlock();
+  const seen = new CountsSeen();
+  control.latencies[3] = 0xffffffff;
+  control.count({ elapsedMs: 2, fuelUsed: 10, inputBytes: 7, outputBytes: 8 });
+  totals.absorb(control, seen);
+  control.latencies[3] = 9;
+  control.count({ elapsedMs: 1, fuelUsed: 5, inputBytes: 1, outputBytes: 0 });
+  totals.absorb(control, seen);
+  totals.absorb(control, seen);
+  const { latency, fuel, inputBytes, outputBytes } = totals.view();
+  assert.equal(latency.counts[3], 2 ** 32 + 9);
+  assert.deepEqual([latency.sum, fuel.sum, inputBytes, outputBytes], [3e6, 15, 8, 8]);
 });

@@ -5,7 +5,7 @@ import { Misfit } from '../codec/misfit.ts';
 import { SchemaNeeded } from '../codec/schema-needed.ts';
 import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import { BatchReader, packBatch, type Segment } from '../pipeline/packed-batch.ts';
-import { KIND_FAILED, KIND_FILTERED, KIND_OUTPUT, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
+import { KIND_FILTERED, KIND_OUTPUT, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
 import type { Condemned, SegmentResult, WorkResult } from '../pipeline/ports.ts';
 import { latencyBucket } from '../pipeline/transformation-stats.ts';
 import { byteView, type ByteView } from './byte-view.ts';
@@ -17,7 +17,13 @@ import type { GuestCounts } from './guest-stats.ts';
 import { Stage, type StageEvents } from './stage.ts';
 import { GuestMetrics } from './host-functions/guest-metrics.ts';
 import { LogBuffer } from './host-functions/log-buffer.ts';
-import { PHASE_INITIALISING, PHASE_RUNNING, PHASE_WAITING, type ControlBlock } from './thread/control-block.ts';
+import {
+  PHASE_INITIALISING,
+  PHASE_RUNNING,
+  PHASE_WAITING,
+  type ControlBlock,
+  type RecordSums,
+} from './thread/control-block.ts';
 import { TopicTable } from './topic-table.ts';
 
 /** What to run: a builtin has no module. */
@@ -48,6 +54,20 @@ export function needsSchemas(step: WorkResult | SchemasNeeded): step is SchemasN
   return 'wishes' in step;
 }
 
+/** How far a segment is. */
+interface Progress extends Mutable<RecordSums> {
+  readonly startByte: number;
+  records: number;
+  filtered: number;
+  failed: number;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+function emptyProgress(startByte: number): Progress {
+  return { startByte, records: 0, filtered: 0, failed: 0, elapsedMs: 0, fuelUsed: 0, inputBytes: 0, outputBytes: 0 };
+}
+
 class Work implements BatchContext {
   readonly topics = new TopicTable();
   readonly writer = new ResultWriter(new SharedArrayBuffer(0));
@@ -59,9 +79,10 @@ class Work implements BatchContext {
   /** Of the segments that are done. */
   results: SegmentResult[] = [];
   /** Of the segment under way. */
-  progress = { startByte: 0, records: 0, filtered: 0, failed: 0, fuelUsed: 0 };
+  progress = emptyProgress(0);
   /** Named by the records that are done. */
   topicCount = 0;
+  beganMs = 0;
 
   constructor() {
     const empty = new SharedArrayBuffer(0);
@@ -71,6 +92,7 @@ class Work implements BatchContext {
   }
 
   begin(batch: SharedArrayBuffer, result: SharedArrayBuffer, condemned: readonly Condemned[]): void {
+    this.beganMs = performance.now();
     this.reader = new BatchReader(batch);
     this.segments = this.reader.segments();
     this.sentences = new Map(condemned.map((sentence) => [sentence.recordIndex, sentence]));
@@ -83,7 +105,7 @@ class Work implements BatchContext {
   }
 
   #beginSegment(): void {
-    this.progress = { startByte: this.writer.byteLength, records: 0, filtered: 0, failed: 0, fuelUsed: 0 };
+    this.progress = emptyProgress(this.writer.byteLength);
   }
 
   endSegment(recordCount: number): void {
@@ -212,7 +234,8 @@ export class BatchRunner {
       if (thrown instanceof SchemaNeeded) return this.#wait([thrown.wish]);
       throw thrown;
     }
-    return { buffer: work.writer.buffer, segments: work.results, topics: work.topics.names };
+    const elapsedMs = performance.now() - work.beganMs;
+    return { buffer: work.writer.buffer, segments: work.results, topics: work.topics.names, elapsedMs };
   }
 
   /** Takes in what was needed, or asked for anew. */
@@ -239,7 +262,7 @@ export class BatchRunner {
     const segment = work.segments[work.results.length];
     assert(segment !== undefined, 'a segment of the batch');
     const control = this.#control;
-    const latencies = control.latencies;
+    const { latencies, fuels } = control;
     const progress = work.progress;
     // One look at the clock a record (75 ns): the end of one is the beginning of the next.
     let beganMs = performance.now();
@@ -248,24 +271,31 @@ export class BatchRunner {
       control.progressed(i);
       this.#log.nowMs = beganMs;
       const entryAt = writer.byteLength;
+      const recordAt = reader.recordAt(i);
       const sentence = sentences.size === 0 ? undefined : sentences.get(i);
       if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
-      else if (!this.#runRecord(reader.recordAt(i), i, beganMs)) this.#stages[0].drop();
+      else if (!this.#runRecord(recordAt, i, beganMs)) this.#stages[0].drop();
       const kind = writer.view.getUint8(entryAt + RESULT.kind);
-      progress.fuelUsed += writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
-      if (kind === KIND_FILTERED) progress.filtered += 1;
-      else if (kind === KIND_FAILED) progress.failed += 1;
+      const fuelUsed = writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
+      progress.fuelUsed += fuelUsed;
+      const fuel = latencyBucket(fuelUsed);
+      fuels[fuel] = (fuels[fuel] ?? 0) + 1;
+      progress.inputBytes += reader.bodyBytes(recordAt);
+      if (kind === KIND_OUTPUT) progress.outputBytes += writer.bodyBytes(entryAt, reader, recordAt);
+      else if (kind === KIND_FILTERED) progress.filtered += 1;
+      else progress.failed += 1;
       // Each name is looked up in the cluster, and may be created there: not for outputs that were taken back.
       if (kind !== KIND_OUTPUT) work.topics.rewind(work.topicCount);
       work.topicCount = work.topics.names.length;
       progress.records += 1;
       const endedMs = performance.now();
+      progress.elapsedMs += endedMs - beganMs;
       const bucket = latencyBucket((endedMs - beganMs) * 1e6);
       latencies[bucket] = (latencies[bucket] ?? 0) + 1;
       beganMs = endedMs;
     }
     control.progressed(end);
-    control.useFuel(progress.fuelUsed);
+    control.count(progress);
     work.endSegment(segment.recordCount);
   }
 

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { StreamlineError } from '../base/error.ts';
+import type { DistributionView } from '../pipeline/distribution.ts';
+import { headersByteLength } from '../pipeline/packed-batch.ts';
 import { ResultReader } from '../pipeline/packed-results.ts';
 import { latencyQuantileNs } from '../pipeline/transformation-stats.ts';
 import type { Executor, WorkResult } from '../pipeline/ports.ts';
@@ -48,14 +50,14 @@ export function executorContract(name: string, open: OpenExecutor): void {
 
     void test('sums up the fuel of every record', async () => {
       await withExecutor(fixtureSource(), async (executor) => {
-        assert.equal(executor.stats().fuelUsed, 0);
+        assert.equal(executor.stats().fuel.sum, 0);
         const result = await executor.execute(batchOf(['map a', 'map b', 'pass']));
         const reader = new ResultReader(result.buffer);
         let expected = 0;
         const end = result.segments.at(-1)?.endByte ?? 0;
         for (let at = 0; at < end; at = reader.next(at)) expected += reader.fuelUsed(at);
         assert.ok(expected > 0);
-        assert.equal(executor.stats().fuelUsed, expected);
+        assert.equal(executor.stats().fuel.sum, expected);
       });
     });
 
@@ -269,7 +271,9 @@ export function executorContract(name: string, open: OpenExecutor): void {
     });
 
     void test('an empty batch is answered', async () => {
-      assert.deepEqual(await run([]), { buffer: new SharedArrayBuffer(256 * 1024), segments: [], topics: [] });
+      const { elapsedMs = -1, ...result } = await run([]);
+      assert.deepEqual(result, { buffer: new SharedArrayBuffer(256 * 1024), segments: [], topics: [] });
+      assert.ok(elapsedMs >= 0);
     });
 
     void test('results of one batch after the other, released or not, do not mix', async () => {
@@ -289,14 +293,25 @@ export function executorContract(name: string, open: OpenExecutor): void {
     void test('stats count every record, and every instance replaced', async () => {
       await withExecutor(fixtureSource(), async (executor) => {
         await executor.execute(batchOf(['map', 't', 'map', 't', 'map']));
-        const { latencyCounts, instanceRestarts, instances } = executor.stats();
-        assert.equal(
-          latencyCounts.reduce((sum, count) => sum + count, 0),
-          5,
-        );
-        assert.ok(latencyQuantileNs(latencyCounts, 0.5) > 0);
+        const { latency, fuel, instanceRestarts, instances } = executor.stats();
+        const records = ({ counts }: DistributionView): number => Array.from(counts).reduce((sum, n) => sum + n, 0);
+        assert.deepEqual([records(latency), records(fuel)], [5, 5]);
+        assert.ok(latencyQuantileNs(latency.counts, 0.5) > 0);
+        assert.ok(latency.sum > 0);
         assert.equal(instanceRestarts, 2);
         assert.deepEqual(instances, { starting: 0, idle: 1, busy: 0 });
+      });
+    });
+
+    void test('stats count the bytes of records and of outputs, what an output has from its input too', async () => {
+      await withExecutor(fixtureSource(), async (executor) => {
+        const headers = [{ name: 'n', value: Buffer.from('vv') }];
+        await executor.execute(
+          batchOf([{ key: 'key', value: 'map' }, { key: 'key', value: 'pass', headers }, 'f', 't']),
+        );
+        const { inputBytes, outputBytes } = executor.stats();
+        const passed = 'keypass'.length + headersByteLength(headers);
+        assert.deepEqual([inputBytes, outputBytes], ['keymap'.length + passed + 2, 'keyMAP'.length + passed]);
       });
     });
 

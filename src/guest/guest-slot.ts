@@ -5,8 +5,7 @@ import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, WorkResult } from '../pipeline/ports.ts';
 import type { GuestSource } from './batch-runner.ts';
-import type { LatencyTotals } from './guest-stats.ts';
-import type { GuestCounts } from './guest-stats.ts';
+import { CountsSeen, type GuestCounts, type RecordTotals } from './guest-stats.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { ControlBlock, PHASE_INITIALISING, PHASE_WAITING } from './thread/control-block.ts';
 import type { ThreadData, ThreadInput } from './thread/input.ts';
@@ -64,7 +63,7 @@ export class GuestSlot {
   readonly #worker: Worker;
   readonly #events: SlotEvents;
   readonly #control = new ControlBlock();
-  readonly #latenciesSeen = new Uint32Array(this.#control.latencies.length);
+  readonly #seen = new CountsSeen();
   readonly #outstanding: { readonly id: number; readonly work: Work }[] = [];
   readonly #standpoint: Standpoint = { batch: -1, progress: -1, phase: -1 };
   readonly exited: Promise<void>;
@@ -129,12 +128,9 @@ export class GuestSlot {
     return this.#control.restarts;
   }
 
-  get fuelUsed(): number {
-    return this.#control.fuelUsed;
-  }
-
-  absorbLatencies(totals: LatencyTotals): void {
-    totals.absorb(this.#control.latencies, this.#latenciesSeen);
+  /** What its records have taken since it was last asked. */
+  countInto(totals: RecordTotals): void {
+    totals.absorb(this.#control, this.#seen);
   }
 
   post(work: Work, result: SharedArrayBuffer): void {

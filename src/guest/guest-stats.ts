@@ -1,5 +1,7 @@
 import type { GuestMetricChanges, GuestMetricTotals } from './host-functions/guest-metrics.ts';
+import { Distribution, type DistributionView } from '../pipeline/distribution.ts';
 import { LATENCY_BUCKETS } from '../pipeline/transformation-stats.ts';
+import type { ControlBlock } from './thread/control-block.ts';
 
 /** What a stage of a chain has done. Records it was shown, which are more than were read where a stage before it makes several of one. */
 export interface StageTally {
@@ -35,10 +37,14 @@ export function addTallies(a: readonly StageTally[], b: readonly StageTally[]): 
 
 /** What the guests of one transform have done and are, at one moment. */
 export interface GuestStats {
-  /** Records by latencyBucket, over all threads there have been. Per-record time inside the thread. */
-  readonly latencyCounts: Float64Array;
-  /** Units used by all records there have been. */
-  readonly fuelUsed: number;
+  /** Of records, over all threads there have been: nanoseconds inside the thread. */
+  readonly latency: DistributionView;
+  /** The same, units. */
+  readonly fuel: DistributionView;
+  /** Keys, values and headers of the records shown. */
+  readonly inputBytes: number;
+  /** The same of the outputs. */
+  readonly outputBytes: number;
   /** Log lines not written because of the rate limit. */
   readonly logLinesDropped: number;
   /** What the guests themselves have counted and set. */
@@ -54,17 +60,50 @@ export interface GuestStats {
   readonly stuckThreads: number;
 }
 
-/** Adds what a thread's wrapping 32-bit counters have gained since the last look to 64-bit totals. */
-export class LatencyTotals {
-  readonly counts = new Float64Array(LATENCY_BUCKETS);
+/** What a control block said at the last look. */
+export class CountsSeen {
+  readonly latencies = new Uint32Array(LATENCY_BUCKETS);
+  readonly fuels = new Uint32Array(LATENCY_BUCKETS);
+  elapsedMs = 0;
+  fuelUsed = 0;
+  inputBytes = 0;
+  outputBytes = 0;
+}
 
-  absorb(current: Uint32Array, seen: Uint32Array): void {
-    for (let i = 0; i < LATENCY_BUCKETS; i += 1) {
-      const now = current[i] ?? 0;
-      const gained = (now - (seen[i] ?? 0)) >>> 0;
-      if (gained === 0) continue;
-      this.counts[i] = (this.counts[i] ?? 0) + gained;
-      seen[i] = now;
-    }
+type Counts = Pick<ControlBlock, keyof CountsSeen>;
+
+/** What records have taken over all threads there have been: adds what each has counted since the last look. */
+export class RecordTotals {
+  readonly latency = new Distribution();
+  readonly fuel = new Distribution();
+  inputBytes = 0;
+  outputBytes = 0;
+
+  absorb(now: Counts, seen: CountsSeen): void {
+    gain(this.latency, now.latencies, seen.latencies);
+    gain(this.fuel, now.fuels, seen.fuels);
+    const { elapsedMs, fuelUsed, inputBytes, outputBytes } = now;
+    this.latency.sum += (elapsedMs - seen.elapsedMs) * 1e6;
+    this.fuel.sum += fuelUsed - seen.fuelUsed;
+    this.inputBytes += inputBytes - seen.inputBytes;
+    this.outputBytes += outputBytes - seen.outputBytes;
+    Object.assign(seen, { elapsedMs, fuelUsed, inputBytes, outputBytes });
+  }
+
+  /** As they are now: what comes later is not in it. */
+  view(): Pick<GuestStats, 'latency' | 'fuel' | 'inputBytes' | 'outputBytes'> {
+    const { inputBytes, outputBytes } = this;
+    return { latency: Distribution.of(this.latency), fuel: Distribution.of(this.fuel), inputBytes, outputBytes };
+  }
+}
+
+/** A thread's 32-bit counts wrap. */
+function gain({ counts }: Distribution, current: Uint32Array, seen: Uint32Array): void {
+  for (let i = 0; i < LATENCY_BUCKETS; i += 1) {
+    const now = current[i] ?? 0;
+    const gained = (now - (seen[i] ?? 0)) >>> 0;
+    if (gained === 0) continue;
+    counts[i] = (counts[i] ?? 0) + gained;
+    seen[i] = now;
   }
 }

@@ -5,7 +5,7 @@ import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
 import { BatchRunner, loadFormats, needsSchemas, type GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
-import { addTallies, LatencyTotals, type GuestStats, type StageTally } from './guest-stats.ts';
+import { addTallies, CountsSeen, RecordTotals, type GuestStats, type StageTally } from './guest-stats.ts';
 import { GuestMetricTotals, tooManyMetrics } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { ControlBlock } from './thread/control-block.ts';
@@ -23,8 +23,8 @@ export class InThreadExecutor implements Executor {
   readonly #schemas: SchemaSource | undefined;
   /** A batch that waits for a schema is not overtaken. */
   readonly #serial = new Serial();
-  readonly #latencies = new LatencyTotals();
-  readonly #latenciesSeen = new Uint32Array(this.#control.latencies.length);
+  readonly #records = new RecordTotals();
+  readonly #seen = new CountsSeen();
   readonly #guestMetrics = new GuestMetricTotals((name) => this.#say(tooManyMetrics(name, this.#source.config.limits)));
   #stages: readonly StageTally[] = [];
   #runner: BatchRunner | undefined;
@@ -69,10 +69,9 @@ export class InThreadExecutor implements Executor {
   }
 
   stats(): GuestStats {
-    this.#latencies.absorb(this.#control.latencies, this.#latenciesSeen);
+    this.#records.absorb(this.#control, this.#seen);
     return {
-      latencyCounts: this.#latencies.counts.slice(),
-      fuelUsed: this.#control.fuelUsed,
+      ...this.#records.view(),
       logLinesDropped: this.#logLinesDropped,
       guestMetrics: this.#guestMetrics,
       stages: this.#stages,

@@ -6,7 +6,7 @@ import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
 import type { GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import { GuestSlot, type SlotEvents, type Work } from './guest-slot.ts';
-import { addTallies, LatencyTotals, type GuestStats, type StageTally } from './guest-stats.ts';
+import { addTallies, RecordTotals, type GuestStats, type StageTally } from './guest-stats.ts';
 import { GuestMetricTotals, tooManyMetrics } from './host-functions/guest-metrics.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
 import { LostThreads } from './lost-threads.ts';
@@ -65,14 +65,12 @@ export class ThreadedExecutor implements Executor {
   #cancelWatch: (() => void) | undefined;
   #watchedMs = 0;
   #cancelReclaim: (() => void) | undefined;
-  readonly #latencies = new LatencyTotals();
+  readonly #records = new RecordTotals();
   readonly #guestMetrics = new GuestMetricTotals((name) => this.#log(tooManyMetrics(name, this.#source.config.limits)));
   #stages: readonly StageTally[] = [];
   #logLinesDropped = 0;
   #threadRestarts = 0;
   #instanceRestarts = 0;
-  /** Of threads that are gone. */
-  #fuelUsed = 0;
 
   /**
    * @param buffers results are written to; versions of one transform share them, as one let go is slow to be collected
@@ -151,17 +149,14 @@ export class ThreadedExecutor implements Executor {
 
   stats(): GuestStats {
     let instanceRestarts = this.#instanceRestarts;
-    let fuelUsed = this.#fuelUsed;
     for (const slot of this.#slots) {
-      slot.absorbLatencies(this.#latencies);
-      fuelUsed += slot.fuelUsed;
+      slot.countInto(this.#records);
       instanceRestarts += slot.restarts;
     }
     const starting = this.#slots.filter((slot) => slot.state === 'starting').length;
     const busy = this.#slots.filter((slot) => slot.outstanding > 0).length;
     return {
-      latencyCounts: this.#latencies.counts.slice(),
-      fuelUsed,
+      ...this.#records.view(),
       logLinesDropped: this.#logLinesDropped,
       guestMetrics: this.#guestMetrics,
       stages: this.#stages,
@@ -201,7 +196,7 @@ export class ThreadedExecutor implements Executor {
 
   #done(slot: GuestSlot, work: Work, result: WorkResult): void {
     // At every batch, so that 32-bit counts cannot wrap twice unseen.
-    slot.absorbLatencies(this.#latencies);
+    slot.countInto(this.#records);
     work.resolve(result);
     if (slot.outstanding === 0) {
       slot.idleSinceMs = this.#clock.nowMs();
@@ -241,9 +236,8 @@ export class ThreadedExecutor implements Executor {
 
   /** Takes a slot out of service and gives back its unanswered work. */
   #remove(slot: GuestSlot): Work[] {
-    slot.absorbLatencies(this.#latencies);
+    slot.countInto(this.#records);
     this.#instanceRestarts += slot.restarts;
-    this.#fuelUsed += slot.fuelUsed;
     this.#slots = this.#slots.filter((other) => other !== slot);
     if (slot.state !== 'gone') this.#leaving.add(slot);
     return slot.abandon();

@@ -13,6 +13,7 @@ function setUp() {
     commits: [] as PartitionOffset[][],
     refused: [] as string[],
     failures: [] as string[],
+    counts: { ok: 0, failed: 0 },
     answer: (): Promise<void> => Promise.resolve(),
   };
   const committer = new Committer({
@@ -23,6 +24,7 @@ function setUp() {
       world.commits.push([...offsets]);
       return world.answer();
     },
+    counts: world.counts,
     refused: (error) => void world.refused.push(error.code),
     fail: (error) => void world.failures.push(error.code),
   });
@@ -30,7 +32,7 @@ function setUp() {
 }
 
 void test('commits each interval what has moved since the last time, and nothing else', async () => {
-  const { committer, clock, offsets, commits } = setUp();
+  const { committer, clock, offsets, commits, counts } = setUp();
   offsets.set(0, 5).set(1, 9);
   committer.start();
   await clock.advance(100);
@@ -44,6 +46,7 @@ void test('commits each interval what has moved since the last time, and nothing
     [{ partition: 1, offset: 12 }],
   ]);
   assert.ok((committer.lastCommitMs ?? 0) > 0);
+  assert.deepEqual(counts, { ok: 2, failed: 0 });
 });
 
 void test('one commit at a time; the next takes what has settled by then', async () => {

@@ -1,5 +1,6 @@
 import { repeat, type Clock } from '../base/clock.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
+import type { PipelineMeasures } from './measures.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
 import type { PartitionOffset } from './ports.ts';
 
@@ -9,6 +10,7 @@ export interface CommitPorts {
   /** The ledgers' committable offsets, of assignments that have not ended. */
   readonly committable: () => readonly PartitionOffset[];
   readonly commit: (offsets: readonly PartitionOffset[]) => Promise<void>;
+  readonly counts: PipelineMeasures['commits'];
   /** A refused commit is tried again with the next offsets; this is for the log. */
   readonly refused: (error: StreamlineError) => void;
   /** Not retriable: the transform restarts. */
@@ -55,7 +57,9 @@ export class Committer implements OffsetCommitter {
       await this.#ports.commit(offsets);
       if (forgotten === this.#forgotten) for (const o of offsets) this.#committed.set(o.partition, o.offset);
       this.lastCommitMs = this.#ports.clock.wallMs();
+      this.#ports.counts.ok += 1;
     } catch (thrown) {
+      this.#ports.counts.failed += 1;
       const error = toStreamlineError(thrown);
       if (error.retriable) this.#ports.refused(error);
       else this.#ports.fail(error);

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../base/error-code.ts';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import { TRUNCATIONS, sendDeadLetter } from './dead-letter.ts';
 import { backoffMs, decide, isClustersTrouble, type RecordFailure } from './failure-policy.ts';
@@ -7,6 +8,7 @@ import type { PlainRecord } from './packed-batch.ts';
 import type { ProduceFailure } from './ports.ts';
 import { retryRecord } from './retry.ts';
 import type { Outcome } from './tally.ts';
+import { countCode } from './transformation-stats.ts';
 import type { Unit } from './unit-gate.ts';
 import type { Version } from './version.ts';
 
@@ -22,8 +24,8 @@ export interface FailingLane {
   readonly assignment: Assignment;
   /** Runs work that hands something to the sink; see Lane. True when all of it settled. */
   inUnit(alone: boolean, work: (unit: Unit) => Promise<boolean>): Promise<void>;
-  /** One record has its outcome. */
-  settle(outcome: Partial<Outcome>): void;
+  /** One record has its outcome; `code`: why it was given up. */
+  settle(outcome: Partial<Outcome>, code?: ErrorCode): void;
   /** The cluster would not take some of a range: by record its own failure; undefined when what became of the range is unsure. */
   refused(
     failures: readonly ProduceFailure[],
@@ -132,9 +134,9 @@ export class FailedRecord {
       // Only when the dead letter is acknowledged may the offset move.
       await this.#deadLetter(failure);
       if (this.#lane.assignment.ended) return false;
-      this.#lane.settle({ deadLettered: 1 });
+      this.#lane.settle({ deadLettered: 1 }, failure.code);
     } else {
-      this.#lane.settle({ skipped: 1 });
+      this.#lane.settle({ skipped: 1 }, failure.code);
     }
     return true;
   }
@@ -160,7 +162,6 @@ export class FailedRecord {
   }
 
   #count(failure: RecordFailure): void {
-    const { errors } = this.#context.stats;
-    errors.set(failure.code, (errors.get(failure.code) ?? 0) + 1);
+    countCode(this.#context.stats.errors, failure.code);
   }
 }

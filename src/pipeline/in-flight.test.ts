@@ -18,7 +18,7 @@ const batch = (): PackedBatch => packBatch([record(0, 1), record(1, 1)]);
 void test('a batch counts until its last segment is done, then it is released once', () => {
   const { inFlight, released } = setUp(1, 10_000);
   const given = batch();
-  const ticket = inFlight.open(given, 2, version);
+  const ticket = inFlight.open(given, 2, version, 0);
   assert.equal(inFlight.hasRoom(), false);
   assert.equal(inFlight.bytes, given.byteLength);
   inFlight.close(ticket, false);
@@ -33,7 +33,7 @@ void test('a batch counts until its last segment is done, then it is released on
 void test('a batch that only waits behind a retry does not count as a batch, but its bytes do', () => {
   const { inFlight, released } = setUp(1, 10_000);
   const given = batch();
-  const ticket = inFlight.open(given, 2, version);
+  const ticket = inFlight.open(given, 2, version, 0);
   inFlight.hold(ticket);
   assert.equal(inFlight.hasRoom(), false, 'the other segment is active');
   inFlight.close(ticket, false);
@@ -48,17 +48,17 @@ void test('a batch that only waits behind a retry does not count as a batch, but
 
 void test('a held segment may be closed as it is', () => {
   const { inFlight, released } = setUp(1, 10_000);
-  const ticket = inFlight.open(batch(), 1, version);
+  const ticket = inFlight.open(batch(), 1, version, 0);
   inFlight.hold(ticket);
   inFlight.close(ticket, true);
   assert.equal(released.length, 1);
-  inFlight.open(batch(), 1, version);
+  inFlight.open(batch(), 1, version, 0);
   assert.equal(inFlight.hasRoom(), false, 'the count has not gone below zero');
 });
 
 void test('bytes bound too, those of results included', () => {
   const { inFlight } = setUp(10, 1000);
-  const ticket = inFlight.open(batch(), 1, version);
+  const ticket = inFlight.open(batch(), 1, version, 0);
   assert.equal(inFlight.hasRoom(), true);
   inFlight.grow(ticket, 1000);
   assert.equal(inFlight.hasRoom(), false);
@@ -69,7 +69,7 @@ void test('bytes bound too, those of results included', () => {
 void test('whoever waits is called once, when something is released or held', () => {
   const { inFlight } = setUp(1, 10_000);
   let calls = 0;
-  const ticket = inFlight.open(batch(), 2, version);
+  const ticket = inFlight.open(batch(), 2, version, 0);
   inFlight.onChange(() => (calls += 1));
   inFlight.hold(ticket);
   assert.equal(calls, 1);

@@ -11,6 +11,10 @@ export interface BatchTicket {
   readonly batch: PackedBatch;
   /** Whose it is. Changes once at most, before any result of it is seen: a version that is taken back gives its batch to the one before. */
   version: Version;
+  /** On the pipeline's clock. */
+  readonly polledMs: number;
+  /** When its results were there; 0 before that. */
+  executedMs: number;
 }
 
 interface OpenTicket extends BatchTicket {
@@ -52,9 +56,10 @@ export class InFlight {
     this.#waiting = callback;
   }
 
-  open(batch: PackedBatch, segments: number, version: Version): BatchTicket {
+  open(batch: PackedBatch, segments: number, version: Version, polledMs: number): BatchTicket {
     const bytes = batch.byteLength;
-    const ticket: OpenTicket = { batch, version, segmentsOpen: segments, segmentsActive: segments, bytes };
+    const own = { segmentsOpen: segments, segmentsActive: segments, bytes };
+    const ticket: OpenTicket = { batch, version, polledMs, executedMs: 0, ...own };
     this.#active += 1;
     this.#bytes += bytes;
     return ticket;

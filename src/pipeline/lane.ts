@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { ErrorCode } from '../base/error-code.ts';
 import { toStreamlineError, StreamlineError } from '../base/error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
@@ -7,6 +8,7 @@ import { FailedRecord, type FailingLane, type RefusedRecord } from './failed-rec
 import { decide, type RecordFailure } from './failure-policy.ts';
 import type { BatchTicket, InFlight } from './in-flight.ts';
 import { KeyHold } from './key-hold.ts';
+import type { PipelineMeasures } from './measures.ts';
 import { PartitionLedger, type Receipt } from './ledger.ts';
 import { BatchReader, type Segment } from './packed-batch.ts';
 import { ResultReader } from './packed-results.ts';
@@ -19,7 +21,6 @@ import { SlotHold, type Slot } from './slot.ts';
 import { Tally, type Outcome } from './tally.ts';
 import type { TransformationStats } from './transformation-stats.ts';
 import { NO_UNIT, type Unit, type UnitGate } from './unit-gate.ts';
-import type { Version } from './version.ts';
 
 /** What all lanes of a pipeline share. */
 export interface LaneContext {
@@ -27,6 +28,7 @@ export interface LaneContext {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly stats: TransformationStats;
+  readonly measures: PipelineMeasures;
   readonly inFlight: InFlight;
   readonly recordBytesMax: number;
   /** Stops reading a partition while one of its records retries, and goes on. */
@@ -43,6 +45,18 @@ export interface LaneTransaction {
   readonly refused: RefusedRecords;
   /** Ends each lane; what they handed over since the last commit is read again. */
   readonly abort: (why: StreamlineError, kind: 'stumble' | 'insight') => void;
+}
+
+/** Where the records of a lane are that are in flight. */
+export interface QueuedRecords {
+  /** With a guest, or before one. */
+  readonly guest: number;
+  /** Waiting for their turn, for a retry or a transaction; failed ones on their way to an outcome. */
+  readonly order: number;
+  /** Not acknowledged yet. */
+  readonly produce: number;
+  /** Settled in a transaction that is open. */
+  readonly commit: number;
 }
 
 /** Consuming → draining (revoked, stopping: nothing new) → ended (given up, lost: nothing may leave any more). */
@@ -66,6 +80,10 @@ export class Lane {
   #halted = false;
   #emitting = false;
   #openPieces = 0;
+  /** Records whose results are not there. */
+  #atGuest = 0;
+  /** Records handed to the producer with their piece. */
+  #atProducer = 0;
   #openUnits = 0;
   #from: number | undefined;
   readonly #backoffs = new Set<() => void>();
@@ -76,7 +94,10 @@ export class Lane {
     this.partition = partition;
     this.assignment = new Assignment(partition, epoch);
     this.#context = context;
-    this.#tally = new Tally(context.stats, context.transaction !== undefined);
+    const { clock, measures, stats, transaction } = context;
+    this.#tally = new Tally(stats, transaction !== undefined, (polledMs, records) =>
+      measures.endToEnd.add((clock.nowMs() - polledMs) * 1e6, records),
+    );
     this.#from = from;
     this.#hold = new SlotHold(context.inFlight, (reading) => {
       if (!reading || this.accepting) context.setReading(partition, reading);
@@ -97,6 +118,12 @@ export class Lane {
     return !this.ended && (this.#openUnits > 0 || this.#tally.held > 0);
   }
 
+  get queued(): QueuedRecords {
+    if (this.ended) return { guest: 0, order: 0, produce: 0, commit: 0 };
+    const order = this.ledger.unsettled - this.#atGuest - this.#atProducer;
+    return { guest: this.#atGuest, order, produce: this.#atProducer, commit: this.#tally.held };
+  }
+
   /** Where a replay begins: what was committed within the assignment, else its first record; undefined before that. */
   get replayFrom(): number | undefined {
     return this.#from ?? this.ledger.firstReceived;
@@ -112,6 +139,7 @@ export class Lane {
     const slot: Slot = { segment, ticket, receipt, result: undefined, open: 1, held: false };
     this.#hold.entered(slot);
     this.#slots.push(slot);
+    this.#atGuest += segment.recordCount;
     this.#tally.received(segment.recordCount);
     return slot;
   }
@@ -119,6 +147,7 @@ export class Lane {
   /** Results come in any order; they leave in the order of `accept`. */
   deliver(slot: Slot, work: WorkResult, segment: SegmentResult): void {
     slot.result = { work, segment };
+    this.#atGuest -= slot.segment.recordCount;
     if (this.ended) {
       this.#finish(slot);
       return;
@@ -129,6 +158,7 @@ export class Lane {
   /** The slot's results will never come: the guests are lost. What follows it must not overtake it. */
   abandon(slot: Slot): void {
     this.#halted = true;
+    this.#atGuest -= slot.segment.recordCount;
     const index = this.#slots.indexOf(slot);
     if (index >= 0) this.#slots.splice(index, 1);
     this.#finish(slot);
@@ -280,11 +310,14 @@ export class Lane {
   }
 
   async #emitRange(slot: Slot, work: WorkResult, piece: RangePiece, receipt: Receipt, unit: Unit): Promise<boolean> {
-    const { sink } = this.#context;
-    const { version } = slot.ticket;
+    const { sink, clock, measures } = this.#context;
+    const { recordCount } = piece;
+    const { version, executedMs } = slot.ticket;
     const { config, stamp } = version;
+    const handedMs = clock.nowMs();
+    measures.took('order', handedMs - executedMs, recordCount);
     if (piece.outputs === 0) {
-      this.#settle(version, receipt, piece.recordCount, { filtered: piece.filtered });
+      this.#settle(slot, receipt, recordCount, { filtered: piece.filtered });
       return true;
     }
     unit.handed();
@@ -300,11 +333,18 @@ export class Lane {
     });
     if (piece.alone) sink.hurry();
     else this.#hurryIfDraining();
-    const failures = await produced;
+    this.#atProducer += recordCount;
+    let failures: readonly ProduceFailure[];
+    try {
+      failures = await produced;
+    } finally {
+      this.#atProducer -= recordCount;
+    }
+    measures.took('produce', clock.nowMs() - handedMs, recordCount);
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
     if (this.ended) return false;
     if (failures.length > 0) return this.#settleAround(failures, slot, work, piece, receipt, unit);
-    this.#settle(version, receipt, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+    this.#settle(slot, receipt, recordCount, { output: piece.outputs, filtered: piece.filtered });
     return true;
   }
 
@@ -335,8 +375,7 @@ export class Lane {
       if (this.ended) return false;
       const part = this.#receiptOf(slot, piece, receipt);
       if (piece.kind === 'failed') resolving.push(this.#failedRecord(slot, piece, part).resolve(piece.failure, unit));
-      else
-        this.#settle(slot.ticket.version, part, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
+      else this.#settle(slot, part, piece.recordCount, { output: piece.outputs, filtered: piece.filtered });
     }
     return (await Promise.all(resolving)).every((settled) => settled);
   }
@@ -387,7 +426,7 @@ export class Lane {
     const lane: FailingLane = {
       assignment: this.assignment,
       inUnit: (alone, work) => this.#inUnit(alone, work),
-      settle: (outcome) => this.#settle(version, receipt, 1, outcome),
+      settle: (outcome, code) => this.#settle(slot, receipt, 1, outcome, code),
       refused: (failures, alone, recordOf) => this.#refused(failures, alone, recordOf),
       hurryIfDraining: () => this.#hurryIfDraining(),
       halt: (error) => this.#halt(error),
@@ -403,11 +442,12 @@ export class Lane {
   }
 
   /** I2: the one place where a record settles. Of an ended assignment nothing is counted: it was returned as a whole. */
-  #settle(version: Version, receipt: Receipt, records: number, outcome: Partial<Outcome>): void {
+  #settle(slot: Slot, receipt: Receipt, records: number, outcome: Partial<Outcome>, code?: ErrorCode): void {
     if (this.ended) return;
+    const { version, polledMs } = slot.ticket;
     version.settled += records;
     this.ledger.settle(receipt, records);
-    this.#tally.settled(records, outcome);
+    this.#tally.settled(records, outcome, { polledMs, code });
   }
 
   #retries(slot: Slot, piece: FailedPiece): boolean {

@@ -288,6 +288,11 @@ export class BatchReader {
     return this.valueStart(at) + Math.max(0, this.valueLength(at));
   }
 
+  /** Key, value and headers. */
+  bodyBytes(at: number): number {
+    return this.headersStart(at) + this.headersLength(at) - at - RECORD.key;
+  }
+
   /** Copies a record out. For the few the main thread has to touch. */
   plain(i: number): PlainRecord {
     const at = this.recordAt(i);

@@ -1,5 +1,6 @@
 import { assert } from '../base/assert.ts';
 import { errorCodeNumber, errorCodeOf, type ErrorCode } from '../base/error-code.ts';
+import type { BatchReader } from './packed-batch.ts';
 
 /**
  * Packed results: what a guest thread answers to a packed batch. One buffer, little-endian, entries in the order of the
@@ -158,6 +159,22 @@ export class ResultWriter {
     const entryAt = this.#at;
     this.end(0, text.length, 0);
     this.#view.setUint32(entryAt + RESULT.stage, stage, true);
+  }
+
+  /** Keys, values and headers of the outputs from `at` on, all of the record at `recordAt`: what is the input's counts too. */
+  bodyBytes(at: number, batch: BatchReader, recordAt: number): number {
+    const view = this.#view;
+    let bytes = 0;
+    for (let entry = at; entry < this.#at; entry += view.getUint32(entry, true)) {
+      const flags = view.getUint8(entry + RESULT.flags);
+      bytes += Math.max(0, view.getInt32(entry + RESULT.keyLength, true));
+      bytes += Math.max(0, view.getInt32(entry + RESULT.valueLength, true));
+      bytes += view.getUint32(entry + RESULT.headersLength, true);
+      if ((flags & KEY_FROM_INPUT) !== 0) bytes += Math.max(0, batch.keyLength(recordAt));
+      if ((flags & VALUE_FROM_INPUT) !== 0) bytes += Math.max(0, batch.valueLength(recordAt));
+      if ((flags & HEADERS_FROM_INPUT) !== 0) bytes += batch.headersLength(recordAt);
+    }
+    return bytes;
   }
 
   /** Takes back the entries from `at` on. */

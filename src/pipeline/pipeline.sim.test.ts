@@ -139,8 +139,8 @@ void test('the checker catches buffers that are released while a range of them i
   const broken = mock.method(
     InFlight.prototype,
     'open',
-    function (this: InFlight, batch: PackedBatch, _segments: number, version: Version) {
-      return open.call(this, batch, 1, version);
+    function (this: InFlight, batch: PackedBatch, _segments: number, version: Version, polledMs: number) {
+      return open.call(this, batch, 1, version, polledMs);
     },
   );
   try {

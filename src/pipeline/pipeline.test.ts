@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StreamlineError } from '../base/error.ts';
+import type { Distribution } from './distribution.ts';
+import { BATCH_RECORDS } from './measures.ts';
 import { HandWorld, record } from './sim/hand-world.ts';
 import { unaccounted } from './transformation-stats.ts';
 
@@ -666,4 +668,37 @@ void test('a refused commit is tried again, a commit that can never succeed fail
     ['broker.not_authorized'],
   );
   await world.until(world.pipeline.stop());
+});
+
+void test('where records are and how long each step takes, by the clock of the pipeline', async () => {
+  const world = await HandWorld.running([0]);
+  const { measures, stats } = world.pipeline;
+  const guest = Promise.withResolvers<void>();
+  const acknowledged = Promise.withResolvers<void>();
+  world.executor.gate = guest.promise;
+  world.sink.acknowledge = acknowledged.promise;
+  world.executor.fates.set('0@3', 'guest.trap');
+  world.source.give(record(0, 1), record(0, 2), record(0, 3));
+  await world.clock.advance(30);
+  assert.deepEqual(world.pipeline.queued, { guest: 3, order: 0, produce: 0, commit: 0 });
+  guest.resolve();
+  await world.clock.advance(200);
+  // The failed one is on its way to the dead letters.
+  assert.deepEqual(world.pipeline.queued, { guest: 0, order: 1, produce: 2, commit: 0 });
+  acknowledged.resolve();
+  await world.clock.advance(200);
+  assert.deepEqual(world.pipeline.queued, { guest: 0, order: 0, produce: 0, commit: 0 });
+  const records = ({ counts }: Distribution): number => counts.reduce((sum, count) => sum + count, 0);
+  const { queue, order, produce } = measures.steps;
+  assert.deepEqual([queue, order, produce, measures.endToEnd].map(records), [3, 2, 2, 3]);
+  // Two records, 200 ms each, and nothing while they waited for nobody.
+  assert.deepEqual([produce.sum, order.sum], [400e6, 0]);
+  assert.ok(queue.sum >= 3 * 20e6 && queue.sum <= 3 * 30e6, String(queue.sum));
+  assert.equal(measures.endToEnd.sum, queue.sum + 3 * 200e6);
+  assert.deepEqual([...stats.deadLetters], [['guest.trap', 1]]);
+  assert.deepEqual([measures.batchRecords, measures.batches[BATCH_RECORDS.indexOf(5)]], [3, 1]);
+  assert.equal(measures.rebalances.assigned, 1);
+  await world.until(world.pipeline.stop());
+  assert.ok(measures.commits.ok > 0);
+  assertLeftNothing(world);
 });

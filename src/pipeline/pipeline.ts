@@ -6,7 +6,8 @@ import { groupChanges } from '../spec/group-changes.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import { Committer } from './committer.ts';
 import { InFlight, type BatchTicket } from './in-flight.ts';
-import { Lane, type LaneContext, type LaneTransaction } from './lane.ts';
+import { Lane, type LaneContext, type LaneTransaction, type QueuedRecords } from './lane.ts';
+import { PipelineMeasures } from './measures.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
 import type { PackedBatch } from './packed-batch.ts';
 import type {
@@ -79,6 +80,7 @@ const KEEP_ALIVE_MS = 1000;
  */
 export class Pipeline {
   readonly stats: TransformationStats = emptyStats();
+  readonly measures = new PipelineMeasures();
   readonly #parts: PipelineParts;
   readonly #lanes = new Map<number, Lane>();
   readonly #inFlight: InFlight;
@@ -128,6 +130,7 @@ export class Pipeline {
       clock,
       rng: parts.rng,
       stats: this.stats,
+      measures: this.measures,
       inFlight: this.#inFlight,
       recordBytesMax: limits.recordBytesMax,
       setReading: (partition, reading) => this.#setReading(partition, reading),
@@ -154,6 +157,7 @@ export class Pipeline {
       intervalMs: limits.commitIntervalMs,
       committable: () => this.#committable([...this.#lanes.values()]),
       commit: (offsets) => source.commit(offsets),
+      counts: this.measures.commits,
       refused: (error) => log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
       fail: (error) => this.#fail(error),
     });
@@ -167,6 +171,7 @@ export class Pipeline {
       gate,
       refused,
       transactions,
+      counts: this.measures.commits,
       member: () => source.member(),
       lanes: () => [...this.#lanes.values()],
       hurry: () => sink.hurry(),
@@ -289,6 +294,17 @@ export class Pipeline {
   get lastCommitMs(): number | undefined {
     return this.#committer.lastCommitMs;
   }
+  /** Where what is in flight is. */
+  get queued(): QueuedRecords {
+    const sum = { guest: 0, order: 0, produce: 0, commit: 0 };
+    for (const { queued } of this.#lanes.values()) {
+      sum.guest += queued.guest;
+      sum.order += queued.order;
+      sum.produce += queued.produce;
+      sum.commit += queued.commit;
+    }
+    return sum;
+  }
   get inFlightBytes(): number {
     return this.#inFlight.bytes;
   }
@@ -332,7 +348,9 @@ export class Pipeline {
       this.#parts.source.release(batch);
       return;
     }
-    const ticket = this.#inFlight.open(batch, accepted, this.#versions.current);
+    this.measures.polled(batch.recordCount);
+    const polledMs = this.#parts.clock.nowMs();
+    const ticket = this.#inFlight.open(batch, accepted, this.#versions.current, polledMs);
     this.#versions.opened(ticket);
     const slots = batch.segments.map((segment, i): Slot | undefined => lanes[i]?.accept(segment, ticket));
     this.#executing += 1;
@@ -349,6 +367,7 @@ export class Pipeline {
       const work = await this.#versions.execute(ticket);
       assert(work.segments.length === batch.segments.length, 'executor: a result for each segment');
       this.#results.set(batch, work);
+      this.#measure(ticket, slots, work);
       this.#inFlight.grow(ticket, work.segments.at(-1)?.endByte ?? 0);
     } catch (thrown) {
       this.#fail(toStreamlineError(thrown));
@@ -363,6 +382,14 @@ export class Pipeline {
       else lanes[i]?.abandon(slot);
     }
     this.#wakeUp();
+  }
+
+  #measure(ticket: BatchTicket, slots: readonly (Slot | undefined)[], { elapsedMs = 0 }: WorkResult): void {
+    const executedMs = this.#parts.clock.nowMs();
+    ticket.executedMs = executedMs;
+    const records = slots.reduce((sum, slot) => sum + (slot?.segment.recordCount ?? 0), 0);
+    this.measures.took('queue', executedMs - ticket.polledMs - elapsedMs, records);
+    this.measures.took('guest', elapsedMs, records);
   }
 
   /** The last segment of a batch is done: nothing points into its buffers any more. */
@@ -449,6 +476,7 @@ export class Pipeline {
 
   #assigned(partitions: readonly number[]): void {
     this.#epoch += 1;
+    this.measures.rebalances.assigned += 1;
     for (const partition of partitions) {
       const before = this.#lanes.get(partition);
       if (before !== undefined) this.#end(before);
@@ -463,12 +491,14 @@ export class Pipeline {
   /** Consuming → draining → ended, within the drain bound; then the adapter gives the partitions up. */
   async #revoked(partitions: readonly number[]): Promise<void> {
     const lanes = this.#lanesOf(partitions);
+    this.measures.rebalances.revoked += 1;
     await this.#drain(lanes);
     for (const lane of lanes) this.#end(lane);
     this.#parts.log.info({ partitions: [...partitions] }, 'partitions revoked');
   }
 
   #lost(partitions: readonly number[]): void {
+    this.measures.rebalances.lost += 1;
     for (const lane of this.#lanesOf(partitions)) this.#end(lane);
     this.#parts.log.warn({ partitions: [...partitions] }, 'partitions lost');
   }

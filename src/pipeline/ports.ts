@@ -89,6 +89,8 @@ export interface WorkResult {
   readonly segments: readonly SegmentResult[];
   /** Names the entries' topic indexes stand for, as route() wrote them: unchecked. */
   readonly topics: readonly string[];
+  /** How long a guest was at it, from the first record to the last; undefined: it is not known. */
+  readonly elapsedMs?: number;
 }
 
 /** Runs filter → transform → route over batches. Implementations: threads (production), in-thread (tests, tools). */

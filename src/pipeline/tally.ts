@@ -1,10 +1,19 @@
-import type { TransformationStats } from './transformation-stats.ts';
+import type { ErrorCode } from '../base/error-code.ts';
+import { countCode, type TransformationStats } from './transformation-stats.ts';
 
 export interface Outcome {
   readonly output: number;
   readonly filtered: number;
   readonly skipped: number;
   readonly deadLettered: number;
+}
+
+/** What is told of records that settle, beside their outcome. */
+export interface Settling {
+  /** When they were polled, on the pipeline's clock. */
+  readonly polledMs: number;
+  /** Why they were given up. */
+  readonly code?: ErrorCode | undefined;
 }
 
 const OUTCOMES = ['output', 'filtered', 'skipped', 'deadLettered'] as const;
@@ -16,12 +25,20 @@ const OUTCOMES = ['output', 'filtered', 'skipped', 'deadLettered'] as const;
 export class Tally {
   readonly #stats: TransformationStats;
   readonly #transactional: boolean;
+  /** Told of records whose outcome counts. */
+  readonly #final: (polledMs: number, records: number) => void;
   #held = 0;
+  #heldSettlings: (Settling & { readonly records: number; readonly skipped: boolean })[] = [];
   readonly #outcomes = { output: 0, filtered: 0, skipped: 0, deadLettered: 0 };
 
-  constructor(stats: TransformationStats, transactional: boolean) {
+  constructor(
+    stats: TransformationStats,
+    transactional: boolean,
+    final: (polledMs: number, records: number) => void = () => undefined,
+  ) {
     this.#stats = stats;
     this.#transactional = transactional;
+    this.#final = final;
   }
 
   /** Records settled in a transaction that is still open. */
@@ -34,8 +51,9 @@ export class Tally {
     this.#stats.inFlight += records;
   }
 
-  settled(records: number, outcome: Partial<Outcome>): void {
+  settled(records: number, outcome: Partial<Outcome>, settling: Settling): void {
     this.#held += records;
+    this.#heldSettlings.push({ ...settling, records, skipped: outcome.skipped !== undefined });
     for (const name of OUTCOMES) this.#outcomes[name] += outcome[name] ?? 0;
     if (!this.#transactional) this.committed();
   }
@@ -44,6 +62,10 @@ export class Tally {
   committed(): void {
     this.#stats.inFlight -= this.#held;
     this.#held = 0;
+    for (const { polledMs, records, code, skipped } of this.#heldSettlings.splice(0)) {
+      this.#final(polledMs, records);
+      if (code !== undefined) countCode(skipped ? this.#stats.skips : this.#stats.deadLetters, code, records);
+    }
     for (const name of OUTCOMES) {
       this.#stats[name] += this.#outcomes[name];
       this.#outcomes[name] = 0;
@@ -54,6 +76,7 @@ export class Tally {
   returned(unsettled: number): void {
     const records = unsettled + this.#held;
     this.#held = 0;
+    this.#heldSettlings = [];
     for (const name of OUTCOMES) this.#outcomes[name] = 0;
     this.#stats.returned += records;
     this.#stats.inFlight -= records;

@@ -49,6 +49,7 @@ function setUp() {
         return answers.abort();
       },
     },
+    counts: { ok: 0, failed: 0 },
     member: () => Promise.resolve({ adapter: 'fake' }),
     lanes: () => lanes,
     hurry: () => events.push('hurry'),

@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import { repeat, within, type Clock } from '../base/clock.ts';
 import { StreamlineError, toStreamlineError } from '../base/error.ts';
+import type { PipelineMeasures } from './measures.ts';
 import type { OffsetCommitter } from './offset-committer.ts';
 import type { GroupMember, Transactions } from './ports.ts';
 import type { RefusedRecords } from './refused-records.ts';
@@ -23,6 +24,7 @@ export interface TransactionPorts {
   readonly gate: UnitGate;
   readonly refused: RefusedRecords;
   readonly transactions: Transactions;
+  readonly counts: PipelineMeasures['commits'];
   readonly member: () => Promise<GroupMember>;
   readonly lanes: () => readonly TransactionLane[];
   /** Asks that what was handed over be acknowledged soon. */
@@ -159,6 +161,7 @@ export class TransactionCommitter implements OffsetCommitter {
     this.#committing = false;
     this.#abortsInARow = 0;
     this.lastCommitMs = clock.wallMs();
+    this.#ports.counts.ok += 1;
     gate.reset();
     for (const [i, { partition, offset }] of offsets.entries()) {
       lanes[i]?.committed(offset);
@@ -169,6 +172,7 @@ export class TransactionCommitter implements OffsetCommitter {
   async #abort(why: StreamlineError): Promise<void> {
     const { gate, transactions, replay, aborted, clock } = this.#ports;
     if (this.#over) return;
+    this.#ports.counts.failed += 1;
     aborted(why);
     await transactions.abort();
     if (this.#abortsInARow > ABORTS_IN_A_ROW_MAX) {

@@ -53,6 +53,13 @@ export interface TransformationStats {
   retries: number;
   /** Failures by code, each attempt counted. */
   readonly errors: Map<ErrorCode, number>;
+  /** Of `deadLettered` and `skipped`: records by the code of their last failure. */
+  readonly deadLetters: Map<ErrorCode, number>;
+  readonly skips: Map<ErrorCode, number>;
+}
+
+export function countCode(counts: Map<ErrorCode, number>, code: ErrorCode, times = 1): void {
+  counts.set(code, (counts.get(code) ?? 0) + times);
 }
 
 export function emptyStats(): TransformationStats {
@@ -66,6 +73,8 @@ export function emptyStats(): TransformationStats {
     inFlight: 0,
     retries: 0,
     errors: new Map(),
+    deadLetters: new Map(),
+    skips: new Map(),
   };
 }
 

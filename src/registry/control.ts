@@ -95,6 +95,13 @@ export interface GroupMemberView {
   readonly self: boolean;
 }
 
+/** Nanoseconds; 0 while there was no record. */
+export interface LatencySummary {
+  readonly mean: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
 export interface TransformMetrics {
   readonly received: number;
   readonly output: number;
@@ -105,8 +112,14 @@ export interface TransformMetrics {
   readonly inFlight: number;
   readonly retries: number;
   readonly errors: ReadonlyMap<ErrorCode, number>;
-  /** Of one record in the guest, nanoseconds; 0 while there was none. */
-  readonly latencyNs: { readonly mean: number; readonly p50: number; readonly p99: number };
+  /** Of `deadLettered`: by the code of their last failure. */
+  readonly deadLetters: ReadonlyMap<ErrorCode, number>;
+  /** Of one record in the guest. */
+  readonly latencyNs: LatencySummary;
+  /** From the moment a record was read to its outcome. */
+  readonly endToEndNs: LatencySummary;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
   readonly fuelUsed: number;
   readonly inFlightBytes: number;
   readonly instances: { readonly busy: number; readonly idle: number };

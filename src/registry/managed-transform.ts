@@ -11,7 +11,7 @@ import type { TargetState } from './control.ts';
 import type { GuestEngine, KafkaEdge, TransformFactory } from './transform-factory.ts';
 import { RestartPause } from './restart-pause.ts';
 import { ServingRecord } from './serving-record.ts';
-import type { TransformSnapshot, TransformState } from './transform-snapshot.ts';
+import { fuelBudgetOf, type TransformSnapshot, type TransformState } from './transform-snapshot.ts';
 import { TransformRun } from './transform-run.ts';
 import { emptyTotals, type TransformTotals } from './transform-totals.ts';
 import {
@@ -77,6 +77,7 @@ export class ManagedTransform {
   #edition = 0;
   #past: TransformTotals = emptyTotals();
   #restarts = 0;
+  readonly #reloads = { served: 0, refused: 0 };
   /** By a person, and not done. */
   #restartsAsked = 0;
   /** Grows when an attempt to run ends: one that fails twice, in its start and by its pipeline, is restarted once. */
@@ -192,9 +193,12 @@ export class ManagedTransform {
       lag: running?.lag() ?? [],
       totals: running?.totals(this.#past) ?? this.#past,
       waiting: running?.waiting,
-      instances: running?.instances ?? { busy: 0, idle: 0 },
+      instances: running?.instances ?? { busy: 0, idle: 0, starting: 0 },
       stuckThreads: running?.stuckThreads ?? 0,
       inFlightBytes: running?.pipeline.inFlightBytes ?? 0,
+      queued: running?.pipeline.queued ?? { guest: 0, order: 0, produce: 0, commit: 0 },
+      fuelBudget: fuelBudgetOf(this.#config),
+      reloads: { ...this.#reloads },
       lastCommitMs: running?.pipeline.lastCommitMs,
       restarts: this.#restarts,
     };
@@ -274,6 +278,7 @@ export class ManagedTransform {
       const run = new TransformRun({ config, engine, edge, versionNumber }, this.#options, failed);
       engine = undefined;
       await this.#run(run);
+      if (prepared !== undefined) this.#reloads.served += 1;
     } catch (thrown) {
       this.#failed(attempt, toStreamlineError(thrown));
     } finally {
@@ -483,6 +488,7 @@ export class ManagedTransform {
       tookOver: ({ number }) => {
         this.#config = config;
         this.#serving.serve(config, engine.files, clock.wallMs(), number);
+        this.#reloads.served += 1;
         // Else it is of one that was wanted later, and is on its way.
         if (edition === this.#edition) this.#candidate = undefined;
         log.info({ version: number, ...versionFields(wanted) }, 'version took over');
@@ -495,6 +501,7 @@ export class ManagedTransform {
   #refuse(wanted: VersionIdentity, error: StreamlineError, edition: number): void {
     const { clock, log } = this.#options;
     this.#candidate = { ...wanted, stage: 'REFUSED', sinceMs: clock.wallMs(), error };
+    this.#reloads.refused += 1;
     log.error({ ...error.toJSON(), ...versionFields(wanted) }, 'new version refused, the one before goes on');
     if (error.origin !== 'broker') return;
     // What the cluster refused it may take later.

@@ -159,19 +159,7 @@ export class SidecarTransformFactory implements TransformFactory {
       files,
       report: () => {
         const stats = executor.stats();
-        const { latencyCounts, fuelUsed, instances, instanceRestarts, stuckThreads, logLinesDropped } = stats;
-        const idle = instances.idle + instances.starting;
-        return {
-          latencies: latencyCounts,
-          fuelUsed,
-          instances: { busy: instances.busy, idle },
-          instanceRestarts,
-          stuckThreads,
-          logLinesDropped,
-          guestMetrics: stats.guestMetrics,
-          stages: stats.stages,
-          waiting: schemas?.supply?.waiting,
-        };
+        return { ...stats, waiting: schemas?.supply?.waiting };
       },
     };
   }

@@ -1,7 +1,8 @@
 import { stageNames } from '../spec/stage-names.ts';
-import { latencyBucketUpperNs, latencyQuantileNs } from '../pipeline/transformation-stats.ts';
+import type { DistributionView } from '../pipeline/distribution.ts';
+import { latencyQuantileNs } from '../pipeline/transformation-stats.ts';
 import type { SpecFault } from '../spec/spec-set.ts';
-import type { CandidateView, TransformMetrics, TransformStatus, VersionView } from './control.ts';
+import type { CandidateView, LatencySummary, TransformMetrics, TransformStatus, VersionView } from './control.ts';
 import { featureDisabled } from './feature-disabled.ts';
 import type { TransformSnapshot } from './transform-snapshot.ts';
 
@@ -26,7 +27,7 @@ export function statusOf(
     version: version === undefined ? undefined : versionView(version),
     candidate: candidateView(snapshot),
     specErrors: specErrors.map(({ error }) => error),
-    instances: snapshot.instances,
+    instances: instancesOf(snapshot),
     restarts: snapshot.restarts,
   };
 }
@@ -51,17 +52,17 @@ function candidateView({ candidate, canary }: TransformSnapshot): CandidateView 
 }
 
 export function metricsOf(snapshot: TransformSnapshot): TransformMetrics {
-  const { stats, latencies, fuelUsed, instanceRestarts, logLinesDropped } = snapshot.totals;
+  const { stats, measures, latency, fuel, inputBytes, outputBytes, instanceRestarts, logLinesDropped } =
+    snapshot.totals;
   return {
     ...stats,
-    latencyNs: {
-      mean: meanNs(latencies),
-      p50: latencyQuantileNs(latencies, 0.5),
-      p99: latencyQuantileNs(latencies, 0.99),
-    },
-    fuelUsed,
+    latencyNs: summaryOf(latency),
+    endToEndNs: summaryOf(measures.endToEnd),
+    inputBytes,
+    outputBytes,
+    fuelUsed: fuel.sum,
     inFlightBytes: snapshot.inFlightBytes,
-    instances: snapshot.instances,
+    instances: instancesOf(snapshot),
     instanceRestarts,
     stuckThreads: snapshot.stuckThreads,
     logLinesDropped,
@@ -70,14 +71,17 @@ export function metricsOf(snapshot: TransformSnapshot): TransformMetrics {
   };
 }
 
-/** The middle of a bucket is within an eighth of every latency in it. */
-function meanNs(counts: ArrayLike<number>): number {
-  let total = 0;
-  let sum = 0;
-  for (let bucket = 0; bucket < counts.length; bucket += 1) {
-    const count = counts[bucket] ?? 0;
-    total += count;
-    sum += count * latencyBucketUpperNs(bucket) * 0.9;
-  }
-  return total === 0 ? 0 : sum / total;
+/** To a user one that starts is not at work yet. */
+function instancesOf({ instances: { busy, idle, starting } }: TransformSnapshot): TransformStatus['instances'] {
+  return { busy, idle: idle + starting };
+}
+
+function summaryOf({ counts, sum }: DistributionView): LatencySummary {
+  let records = 0;
+  for (let bucket = 0; bucket < counts.length; bucket += 1) records += counts[bucket] ?? 0;
+  return {
+    mean: records === 0 ? 0 : sum / records,
+    p50: latencyQuantileNs(counts, 0.5),
+    p99: latencyQuantileNs(counts, 0.99),
+  };
 }

@@ -1,15 +1,21 @@
 import type { SchemaWaiting } from '../codec/registry/schema-supply.ts';
 import type { StageTally } from '../guest/guest-stats.ts';
+import type { DistributionView } from '../pipeline/distribution.ts';
 import type { Executor, RecordSink, RecordSource, TopicDirectory } from '../pipeline/ports.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { FileDigests, VersionFiles } from './version-change.ts';
 
 /** What a set of guest instances has done and is doing. Counts since the executor was made. */
 export interface GuestReport {
-  /** Records by latency inside the guest thread: latencyBucket → count. */
-  readonly latencies: ArrayLike<number>;
-  readonly fuelUsed: number;
-  readonly instances: { readonly busy: number; readonly idle: number };
+  /** Of records: nanoseconds inside the guest thread. */
+  readonly latency: DistributionView;
+  /** The same, units. */
+  readonly fuel: DistributionView;
+  /** Keys, values and headers of the records shown. */
+  readonly inputBytes: number;
+  /** The same of the outputs. */
+  readonly outputBytes: number;
+  readonly instances: InstanceCounts;
   readonly instanceRestarts: number;
   readonly stuckThreads: number;
   readonly logLinesDropped: number;
@@ -19,6 +25,12 @@ export interface GuestReport {
   readonly stages: readonly StageTally[];
   /** The schema registry cannot be asked, and records wait for it. */
   readonly waiting?: SchemaWaiting | undefined;
+}
+
+export interface InstanceCounts {
+  readonly busy: number;
+  readonly idle: number;
+  readonly starting: number;
 }
 
 export interface GuestMetricValues {

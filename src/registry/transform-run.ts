@@ -7,8 +7,8 @@ import type { TakeOver } from '../pipeline/versions.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { ManagedOptions } from './managed-transform.ts';
 import { StallWatch } from './stall-watch.ts';
-import type { GuestEngine, GuestReport, KafkaEdge } from './transform-factory.ts';
-import { addTotals, emptyTotals, type TransformTotals } from './transform-totals.ts';
+import type { GuestEngine, GuestReport, InstanceCounts, KafkaEdge } from './transform-factory.ts';
+import { addGuests, addPipeline, emptyTotals, type GuestTotals, type TransformTotals } from './transform-totals.ts';
 import { digestsOf } from './version-change.ts';
 
 export interface RunParts {
@@ -26,7 +26,7 @@ export class TransformRun {
   /** One for each version that has not gone. */
   readonly #engines: Map<Executor, GuestEngine>;
   /** What the guests of versions that have gone did. */
-  #gone = emptyTotals();
+  #gone: TransformTotals = emptyTotals();
   #paused = false;
 
   /** @param failed told by the pipeline, or when it stands still: it is to be taken down */
@@ -87,11 +87,12 @@ export class TransformRun {
     return this.#edge.lag();
   }
 
-  get instances(): { readonly busy: number; readonly idle: number } {
-    const sum = { busy: 0, idle: 0 };
+  get instances(): InstanceCounts {
+    const sum = { busy: 0, idle: 0, starting: 0 };
     for (const { instances } of this.#reports()) {
       sum.busy += instances.busy;
       sum.idle += instances.idle;
+      sum.starting += instances.starting;
     }
     return sum;
   }
@@ -108,10 +109,8 @@ export class TransformRun {
 
   /** What went before, and what this run has done so far. */
   totals(past: TransformTotals): TransformTotals {
-    const { latencies, fuelUsed, instanceRestarts, logLinesDropped, guestMetrics, stages } = this.#gone;
-    const gone = { latencies, fuelUsed, instanceRestarts, logLinesDropped, guestMetrics, stages };
-    const sum = addTotals(past, this.pipeline.stats, gone);
-    return this.#reports().reduce((totals, report) => addTotals(totals, undefined, report), sum);
+    const guests: readonly GuestTotals[] = [this.#gone, ...this.#reports()];
+    return addGuests(addPipeline(past, this.pipeline), guests);
   }
 
   #reports(): GuestReport[] {
@@ -123,6 +122,6 @@ export class TransformRun {
     const engine = this.#engines.get(executor);
     if (engine === undefined) return;
     this.#engines.delete(executor);
-    this.#gone = addTotals(this.#gone, undefined, engine.report());
+    this.#gone = addGuests(this.#gone, [engine.report()]);
   }
 }

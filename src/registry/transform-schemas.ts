@@ -4,6 +4,7 @@ import { RefusedError, StreamlineError, toStreamlineError } from '../base/error.
 import type { Rng } from '../base/rng.ts';
 import type { RecordFormats } from '../codec/record-formats.ts';
 import { RegistryClient } from '../codec/registry/registry-client.ts';
+import type { RequestStats } from '../codec/registry/request-stats.ts';
 import { SchemaStore, type FileSchema, type StoreWish } from '../codec/registry/schema-store.ts';
 import { SchemaSupply, type SchemaWaiting } from '../codec/registry/schema-supply.ts';
 import type { SchemaAnswer, SchemaType } from '../codec/schema.ts';
@@ -47,6 +48,11 @@ export class SchemaDesk {
     if (registry === undefined) return;
     this.#client = new RegistryClient(registry, clock, rng);
     this.#store = new SchemaStore(this.#client, registry, clock, (message) => log.warn({}, message));
+  }
+
+  /** Of the schema registry; undefined: there is none. */
+  get requests(): RequestStats | undefined {
+    return this.#client?.requests;
   }
 
   close(): void {

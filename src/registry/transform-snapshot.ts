@@ -1,9 +1,12 @@
 import type { StreamlineError } from '../base/error.ts';
-import type { PreparedModule } from '../catalog/prepared-module.ts';
+import { FUEL_PER_MS, type PreparedModule } from '../catalog/prepared-module.ts';
 import type { SchemaWaiting } from '../codec/registry/schema-supply.ts';
+import { isBuiltin } from '../spec/spec-name.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { QueuedRecords } from '../pipeline/lane.ts';
 import type { TargetState } from './control.ts';
 import type { ServingVersion } from './serving-record.ts';
+import type { InstanceCounts } from './transform-factory.ts';
 import type { TransformTotals } from './transform-totals.ts';
 import type { Candidate } from './version-change.ts';
 
@@ -12,6 +15,11 @@ import type { Candidate } from './version-change.ts';
  * the group. RUNNING: it has it. PAUSED: it keeps it and reads nothing.
  */
 export type TransformState = 'UNASSIGNED' | 'RUNNING' | 'PAUSED' | 'RESTARTING' | 'FAILED' | 'STOPPED';
+
+export interface ReloadCounts {
+  readonly served: number;
+  readonly refused: number;
+}
 
 /** A transform at one moment. */
 export interface TransformSnapshot {
@@ -33,9 +41,20 @@ export interface TransformSnapshot {
   readonly partitions: readonly number[];
   readonly lag: readonly { readonly partition: number; readonly lag: number }[];
   readonly totals: TransformTotals;
-  readonly instances: { readonly busy: number; readonly idle: number };
+  readonly instances: InstanceCounts;
   readonly stuckThreads: number;
   readonly inFlightBytes: number;
+  readonly queued: QueuedRecords;
+  /** Fuel one record may use, all stages of a chain together. */
+  readonly fuelBudget: number;
+  /** New versions beside one that served: what became of them. */
+  readonly reloads: ReloadCounts;
   readonly lastCommitMs: number | undefined;
   readonly restarts: number;
+}
+
+/** A builtin uses none. */
+export function fuelBudgetOf({ stages }: TransformationConfig): number {
+  const metered = stages.filter(({ wasmModule }) => !isBuiltin(wasmModule));
+  return metered.reduce((sum, { timeoutMs }) => sum + timeoutMs * FUEL_PER_MS, 0);
 }

@@ -46,7 +46,7 @@ test('a transform that fails while it runs is restarted, and its counts never go
   await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
   factory.handlers.get('a')?.failed(new StreamlineError('broker.fatal', 'fenced'));
   await until(clock, () => registry.snapshots()[0]?.restarts === 1 && states(registry)['a'] === 'RUNNING');
-  assert.equal(registry.snapshots()[0]?.totals.fuelUsed, 10, 'two engines, 5 units each');
+  assert.equal(registry.snapshots()[0]?.totals.fuel.sum, 10, 'two engines, 5 units each');
   await close(registry, clock);
   assert.deepEqual(states(registry), { a: 'STOPPED' });
 });
@@ -129,7 +129,7 @@ test("a changed spec goes on with its predecessor's counts", async () => {
   const { registry, clock } = setUp();
   await reconciled(clock, registry.reconcile({ configs: [spec('a')], errors: [] }));
   await reconciled(clock, registry.reconcile({ configs: [spec('a', 'timeout_ms: 20\n')], errors: [] }));
-  assert.equal(registry.snapshots()[0]?.totals.fuelUsed, 10, 'two engines, 5 units each');
+  assert.equal(registry.snapshots()[0]?.totals.fuel.sum, 10, 'two engines, 5 units each');
   await close(registry, clock);
 });
 

@@ -291,7 +291,7 @@ test('counts go on over versions: fuel of both', async () => {
   world.factory.files.set('a', 'two');
   await want(world, spec('a'));
   await until(world.clock, () => world.factory.events.includes('a guest closed'));
-  assert.equal(shown(world).totals.fuelUsed, 10);
+  assert.equal(shown(world).totals.fuel.sum, 10);
   await close(world.registry, world.clock);
 });
 

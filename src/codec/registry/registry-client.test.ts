@@ -264,3 +264,21 @@ test('pauses between tries double, with jitter, up to their bound', async (t) =>
   await failure(new RegistryClient(config, timed, () => 0).schema(1));
   assert.deepEqual(pauses, [100, 200, 400, 800, 1000, 1000, 50, 100, 200, 400, 500, 500]);
 });
+
+test('requests are counted, each try, by how they ended; those of a closed client are not', async (t) => {
+  const registry = await ScriptedRegistry.start(t);
+  const client = clientOf(t, registry.url);
+  const answers: Scripted[] = [[503, ''], 'reset', OK, [404, { error_code: 40403, message: 'no' }]];
+  registry.script = () => answers[registry.received.length - 1] ?? OK;
+  await client.schema(1);
+  await failure(client.schema(2));
+  client.close();
+  await failure(client.schema(3));
+  const { results, latency } = client.requests;
+  assert.deepEqual(results, { ok: 1, refused: 1, failed: 1, unreachable: 1 });
+  assert.equal(
+    latency.counts.reduce((sum, count) => sum + count, 0),
+    4,
+  );
+  assert.ok(latency.sum > 0);
+});

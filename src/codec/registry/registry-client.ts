@@ -24,6 +24,7 @@ import {
 } from './registry-answer.ts';
 import { isTransient, refusalOf, type Asked } from './registry-refusal.ts';
 import { RegistryTransport, type HttpAnswer } from './registry-transport.ts';
+import { RequestStats } from './request-stats.ts';
 
 type Middleware = NonNullable<SchemaRegistryAPIClientArgs['middlewares']>[number];
 
@@ -53,6 +54,7 @@ export interface CompatibilityVerdict {
 export class RegistryClient {
   /** `registry:8081` */
   readonly place: string;
+  readonly requests = new RequestStats();
   readonly #config: RegistryConfig;
   readonly #clock: Clock;
   readonly #rng: Rng;
@@ -187,12 +189,16 @@ export class RegistryClient {
   }
 
   async #tried(send: () => Promise<unknown>): Promise<HttpAnswer | StreamlineError> {
+    const beganMs = this.#clock.nowMs();
+    let answer: HttpAnswer | StreamlineError;
     try {
       // What the outermost middleware returned, which is ours.
-      return (await send()) as HttpAnswer;
+      answer = (await send()) as HttpAnswer;
     } catch (error) {
-      return toStreamlineError(error);
+      answer = toStreamlineError(error);
     }
+    this.requests.count(answer, this.#clock.nowMs() - beganMs);
+    return answer;
   }
 
   #believe<T extends z.ZodType>(asked: Asked, shape: T, { text }: HttpAnswer): z.output<T> {

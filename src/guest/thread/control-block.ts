@@ -9,9 +9,14 @@ const WORD_BATCH = 0;
 const WORD_PROGRESS = 1;
 const WORD_PHASE = 2;
 const WORD_RESTARTS = 3;
-const HEADER_WORDS = 8;
-/** The last two words of the header, as one number. */
-const FUEL_BYTE = 24;
+const HEADER_WORDS = 12;
+/** The last eight words of the header, as four numbers: SUM_… */
+const SUMS_BYTE = 16;
+const SUM_ELAPSED_MS = 0;
+const SUM_FUEL = 1;
+const SUM_INPUT_BYTES = 2;
+const SUM_OUTPUT_BYTES = 3;
+const SUMS = 4;
 
 /** What the thread is at: decides how long the watchdog is patient. */
 export const PHASE_RUNNING = 0;
@@ -19,18 +24,32 @@ export const PHASE_INITIALISING = 1;
 /** For schemas, which the main thread is to fetch: takes as long as it takes. */
 export const PHASE_WAITING = 2;
 
-export class ControlBlock {
+/** What records have taken and come to, summed up. */
+export interface RecordSums {
+  /** Of the thread's time. */
+  readonly elapsedMs: number;
+  /** Units. */
+  readonly fuelUsed: number;
+  /** Keys, values and headers, as are those of outputs. */
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+}
+
+export class ControlBlock implements RecordSums {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
-  readonly #fuel: Float64Array;
-  /** Counts by latencyBucket. They wrap at 2^32: readers take differences. */
+  readonly #sums: Float64Array;
+  /** Records by latencyBucket of their time. They wrap at 2^32, as does the next: readers take differences. */
   readonly latencies: Uint32Array;
+  /** Records by latencyBucket of their fuel. */
+  readonly fuels: Uint32Array;
 
-  constructor(buffer = new SharedArrayBuffer((HEADER_WORDS + LATENCY_BUCKETS) * 4)) {
+  constructor(buffer = new SharedArrayBuffer((HEADER_WORDS + 2 * LATENCY_BUCKETS) * 4)) {
     this.buffer = buffer;
     this.#words = new Int32Array(buffer, 0, HEADER_WORDS);
-    this.#fuel = new Float64Array(buffer, FUEL_BYTE, 1);
+    this.#sums = new Float64Array(buffer, SUMS_BYTE, SUMS);
     this.latencies = new Uint32Array(buffer, HEADER_WORDS * 4, LATENCY_BUCKETS);
+    this.fuels = new Uint32Array(buffer, (HEADER_WORDS + LATENCY_BUCKETS) * 4, LATENCY_BUCKETS);
   }
 
   /** Id of the batch under way or last finished. */
@@ -49,13 +68,26 @@ export class ControlBlock {
     return Atomics.load(this.#words, WORD_RESTARTS);
   }
 
-  /** Units used by all records so far. */
+  get elapsedMs(): number {
+    return this.#sums[SUM_ELAPSED_MS] ?? 0;
+  }
   get fuelUsed(): number {
-    return this.#fuel[0] ?? 0;
+    return this.#sums[SUM_FUEL] ?? 0;
+  }
+  get inputBytes(): number {
+    return this.#sums[SUM_INPUT_BYTES] ?? 0;
+  }
+  get outputBytes(): number {
+    return this.#sums[SUM_OUTPUT_BYTES] ?? 0;
   }
 
-  useFuel(units: number): void {
-    this.#fuel[0] = this.fuelUsed + units;
+  /** Records that are done. */
+  count({ elapsedMs, fuelUsed, inputBytes, outputBytes }: RecordSums): void {
+    const sums = this.#sums;
+    sums[SUM_ELAPSED_MS] = this.elapsedMs + elapsedMs;
+    sums[SUM_FUEL] = this.fuelUsed + fuelUsed;
+    sums[SUM_INPUT_BYTES] = this.inputBytes + inputBytes;
+    sums[SUM_OUTPUT_BYTES] = this.outputBytes + outputBytes;
   }
   beginBatch(id: number): void {
     Atomics.store(this.#words, WORD_PROGRESS, 0);

@@ -392,6 +392,24 @@ class SimWorld {
   #checkStats(pipeline: Pipeline): void {
     const rest = unaccounted(pipeline.stats);
     if (rest !== 0) this.#violations.push(`I2: ${rest} records unaccounted for: ${JSON.stringify(pipeline.stats)}`);
+    this.#checkMeasures(pipeline);
+  }
+
+  /** What is measured beside the counts says the same as they do. */
+  #checkMeasures({ stats, measures, queued }: Pipeline): void {
+    const places = Object.values(queued);
+    const sum = (counts: Iterable<number>): number => [...counts].reduce((all, one) => all + one, 0);
+    const settled = stats.output + stats.filtered + stats.skipped + stats.deadLettered;
+    const same: readonly (readonly [string, number, number])[] = [
+      ['in flight', sum(places), stats.inFlight],
+      ['dead letters', sum(stats.deadLetters.values()), stats.deadLettered],
+      ['skips', sum(stats.skips.values()), stats.skipped],
+      ['end to end', sum(measures.endToEnd.counts), settled],
+    ];
+    for (const [what, measured, counted] of same) {
+      if (measured !== counted) this.#violations.push(`I2: ${what}: ${measured} measured, ${counted} counted`);
+    }
+    if (places.some((records) => records < 0)) this.#violations.push(`I2: queued ${JSON.stringify(queued)}`);
   }
 
   #checkStopped(pipeline: Pipeline): void {

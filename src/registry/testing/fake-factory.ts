@@ -76,9 +76,11 @@ export class FakeFactory implements TransformFactory {
       close: async () => void this.events.push(`${config.name} guest closed`),
     };
     const report = {
-      fuelUsed: 5,
-      latencies: [1],
-      instances: { busy: 0, idle: 1 },
+      latency: { counts: [1], sum: 60 },
+      fuel: { counts: [1], sum: 5 },
+      inputBytes: 3,
+      outputBytes: 2,
+      instances: { busy: 0, idle: 1, starting: 0 },
       instanceRestarts: 0,
       stuckThreads: 0,
       logLinesDropped: 0,
