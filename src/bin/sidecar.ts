@@ -6,6 +6,7 @@ import type { Logger } from '../observe/log.ts';
 import { LogTail } from '../observe/log-tail.ts';
 import { Loggers } from '../observe/loggers.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { SidecarTracing } from '../observe/tracing/sidecar-tracing.ts';
 import { CRASH_VARIABLE, CrashPoint } from '../registry/crash-point.ts';
 import { SidecarControl } from '../registry/sidecar-control.ts';
 import { SidecarTransformFactory } from '../registry/sidecar-transform-factory.ts';
@@ -30,6 +31,7 @@ export class Sidecar {
   readonly #watch: SpecWatch;
   readonly #server: FastifyInstance;
   readonly #specsKnown = Promise.withResolvers<void>();
+  #tracing: SidecarTracing | undefined;
   #ready = false;
   #stopping = false;
 
@@ -81,6 +83,7 @@ export class Sidecar {
       clock: systemClock,
       rng: Math.random,
       workerId,
+      tracing: () => this.#tracing?.ofRun(),
       enabled: features.wasmTransforms,
       targetOf: (transform) => this.#targets.get(transform),
       removed: (transform) => this.#removed(transform),
@@ -123,6 +126,7 @@ export class Sidecar {
     const { address: host } = this.#config.http;
     const address = `${protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.log.info({ address, version }, 'sidecar listening');
+    this.#tracing = await SidecarTracing.start(process.env, version, this.log);
     await this.#targets.load();
     await this.#sweep();
     // Before the first look: whatever changes after it is noticed.
@@ -147,6 +151,7 @@ export class Sidecar {
     await this.#watch.close();
     await this.registry.close();
     await this.#factory.close();
+    await this.#tracing?.stop(systemClock);
     await this.#server.close();
     this.log.info({}, 'sidecar stopped');
   }

@@ -1,4 +1,5 @@
 import type { PackedBatch } from './packed-batch.ts';
+import type { BatchTrace } from './tracing.ts';
 import type { Version } from './version.ts';
 
 export interface InFlightLimits {
@@ -11,6 +12,7 @@ export interface BatchTicket {
   readonly batch: PackedBatch;
   /** Whose it is. Changes once at most, before any result of it is seen: a version that is taken back gives its batch to the one before. */
   version: Version;
+  readonly trace: BatchTrace | undefined;
 }
 
 interface OpenTicket extends BatchTicket {
@@ -52,9 +54,9 @@ export class InFlight {
     this.#waiting = callback;
   }
 
-  open(batch: PackedBatch, segments: number, version: Version): BatchTicket {
+  open(batch: PackedBatch, segments: number, version: Version, trace?: BatchTrace): BatchTicket {
     const bytes = batch.byteLength;
-    const ticket: OpenTicket = { batch, version, segmentsOpen: segments, segmentsActive: segments, bytes };
+    const ticket: OpenTicket = { batch, version, trace, segmentsOpen: segments, segmentsActive: segments, bytes };
     this.#active += 1;
     this.#bytes += bytes;
     return ticket;

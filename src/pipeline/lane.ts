@@ -282,7 +282,9 @@ export class Lane {
     const { sink } = this.#context;
     const { version } = slot.ticket;
     const { config, stamp } = version;
+    const sent = slot.ticket.trace?.sending(piece);
     if (piece.outputs === 0) {
+      sent?.([]);
       this.#settle(version, receipt, piece.recordCount, { filtered: piece.filtered });
       return true;
     }
@@ -300,6 +302,7 @@ export class Lane {
     if (piece.alone) sink.hurry();
     else this.#hurryIfDraining();
     const failures = await produced;
+    sent?.(failures);
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
     if (this.ended) return false;
     if (failures.length > 0) return this.#settleAround(failures, slot, work, piece, receipt, unit);
@@ -370,11 +373,16 @@ export class Lane {
   }
 
   #failedRecord(slot: Slot, piece: FailedPiece, receipt: Receipt): FailedRecord {
-    const { version } = slot.ticket;
+    const { version, trace: batchTrace } = slot.ticket;
+    const trace = batchTrace?.record(piece.lastRecord);
     const lane: FailingLane = {
       assignment: this.assignment,
+      trace,
       inUnit: (alone, work) => this.#inUnit(alone, work),
-      settle: (outcome) => this.#settle(version, receipt, 1, outcome),
+      settle: (outcome) => {
+        trace?.settled(outcome);
+        this.#settle(version, receipt, 1, outcome);
+      },
       refused: (failure, offset, alone, several) => this.#refused(failure, offset, alone, several),
       hurryIfDraining: () => this.#hurryIfDraining(),
       halt: (error) => this.#halt(error),

@@ -123,8 +123,10 @@ export class ComponentGuest implements Guest {
       writer.failed(recordIndex, 'record.too_large', text, 0);
       return true;
     }
+    const { times, stage } = this.#host;
     this.#host.enter(batch, at);
     this.#instance.setFuel(this.#budget);
+    times?.begin();
     let result = -1;
     let sound = true;
     try {
@@ -140,6 +142,7 @@ export class ComponentGuest implements Guest {
       writer.failed(recordIndex, failure.code, failure.message, this.#fuelUsed());
       sound = thrown instanceof GuestFault && ORDERLY.has(failure.code);
     }
+    times?.end('transform', stage);
     return sound && this.#release(result);
   }
 

@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import { assert } from '../base/assert.ts';
+import { writeHeaders, type BatchReader } from '../pipeline/packed-batch.ts';
+import {
+  HEADERS_FROM_INPUT,
+  KIND_FILTERED,
+  KIND_OUTPUT,
+  RESULT,
+  ResultReader,
+  type ResultWriter,
+} from '../pipeline/packed-results.ts';
+import type { RemoteContext, TracedRecord, TraceOrder } from '../pipeline/tracing.ts';
+import type { HostContext } from './host-functions/host-context.ts';
+import { hrtimeMs, PhaseTimes } from './phase-times.ts';
+import { continued, findTraceparent, looksSampled, ratioSamples, readContext } from './trace-context.ts';
+
+/**
+ * Of one batch, whoever asks for them: spans are made on the main thread, which everything else waits for. What is beyond goes on with the
+ * headers it came with, so no trace is torn; it only does not show here.
+ */
+export const TRACED_RECORDS_MAX = 128;
+
+/** The record under way, if it is traced. */
+interface Current {
+  readonly recordIndex: number;
+  readonly context: RemoteContext | undefined;
+  readonly traceId: string;
+  readonly sendSpanId: string;
+  readonly beganMs: number;
+}
+
+/**
+ * Decides in the guest thread which records of a batch are traced, times the calls they take, and continues their traces in the headers of
+ * their outputs. Of a batch that nobody traces it is never asked.
+ */
+export class RecordTracer {
+  readonly #hosts: readonly HostContext[];
+  readonly #times = new PhaseTimes();
+  #order: TraceOrder = { contexts: 'never' };
+  /** Records without a context of their own: each so many-th belongs to the batch's trace. */
+  #stride = 1;
+  #traced: TracedRecord[] = [];
+  #current: Current | undefined;
+
+  /** @param hosts of each stage, which tell of their calls */
+  constructor(hosts: readonly HostContext[]) {
+    this.#hosts = hosts;
+  }
+
+  beginBatch(order: TraceOrder, recordCount: number): void {
+    this.#order = order;
+    this.#stride = Math.ceil(recordCount / TRACED_RECORDS_MAX);
+    this.#traced = [];
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#current = undefined;
+    for (const host of this.#hosts) host.times = undefined;
+  }
+
+  /** A record is about to be run, perhaps once more because it had to wait for a schema. @returns whether it is traced */
+  begin(reader: BatchReader, at: number, recordIndex: number): boolean {
+    if (this.#current?.recordIndex === recordIndex) return true;
+    const current = this.#decide(reader, at, recordIndex);
+    if (current === undefined) return false;
+    this.#current = current;
+    for (const host of this.#hosts) host.times = this.#times;
+    return true;
+  }
+
+  /** A traced record has been run, and its entries stand from `entryAt` on. */
+  end(reader: BatchReader, at: number, writer: ResultWriter, entryAt: number): void {
+    const current = this.#current;
+    assert(current !== undefined, 'a record is traced');
+    this.#leave();
+    const { recordIndex, context, sendSpanId, beganMs } = current;
+    const endedMs = hrtimeMs(performance.now());
+    const kind = writer.view.getUint8(entryAt + RESULT.kind);
+    const sent =
+      kind === KIND_OUTPUT ? this.#continue(current, reader, at, writer, entryAt) : { outputs: 0, topic: undefined };
+    const phases = this.#times.take();
+    this.#traced.push({
+      ...{ recordIndex, context, sendSpanId, beganMs, endedMs },
+      // A builtin makes no calls.
+      phases: phases.length > 0 ? phases : [{ name: 'transform', stage: 0, beganMs, endedMs }],
+      outcome: kind === KIND_OUTPUT ? 'output' : kind === KIND_FILTERED ? 'filtered' : 'failed',
+      ...sent,
+    });
+  }
+
+  /** Of the batch, in order; undefined: none. */
+  take(): readonly TracedRecord[] | undefined {
+    return this.#traced.length === 0 ? undefined : this.#traced;
+  }
+
+  #decide(reader: BatchReader, at: number, recordIndex: number): Current | undefined {
+    if (this.#traced.length >= TRACED_RECORDS_MAX) return undefined;
+    const { contexts, batch, again } = this.#order;
+    if (again !== undefined) return begun(recordIndex, undefined, again.traceId);
+    const length = reader.headersLength(at);
+    if (length > 0) {
+      const start = reader.headersStart(at);
+      const { bytes, view } = reader;
+      const valueAt = findTraceparent(bytes, view, start, length);
+      if (valueAt >= 0) {
+        // Nearly all of them, where little is sampled: decided without decoding anything.
+        if (contexts === 'never' || (contexts === 'as_it_says' && !looksSampled(bytes, valueAt))) return undefined;
+        const context = readContext({ bytes, view, start, length });
+        if (context !== undefined) {
+          const sampled =
+            contexts === 'always' ||
+            (contexts === 'as_it_says' ? context.sampled : ratioSamples(context.traceId, contexts.ratio));
+          return sampled ? begun(recordIndex, context, context.traceId) : undefined;
+        }
+      }
+    }
+    return batch !== undefined && recordIndex % this.#stride === 0
+      ? begun(recordIndex, undefined, batch.traceId)
+      : undefined;
+  }
+
+  /** Writes the entries anew, with headers that name the span that sends them. */
+  #continue(
+    current: Current,
+    reader: BatchReader,
+    at: number,
+    writer: ResultWriter,
+    entryAt: number,
+  ): { readonly outputs: number; readonly topic: number | undefined } {
+    const length = writer.byteLength - entryAt;
+    const copy = new SharedArrayBuffer(length);
+    new Uint8Array(copy).set(writer.bytes.subarray(entryAt, writer.byteLength));
+    const entries = new ResultReader(copy);
+    const hasContext = current.context !== undefined || this.#order.again !== undefined;
+    const topics = new Set<number>();
+    let outputs = 0;
+    writer.rewind(entryAt);
+    for (let entry = 0; entry < length; entry = entries.next(entry)) {
+      outputs += 1;
+      topics.add(entries.topic(entry));
+      const flags = entries.flags(entry);
+      const [keyLength, valueLength] = [entries.keyLength(entry), entries.valueLength(entry)];
+      const bodyBytes = Math.max(0, keyLength) + Math.max(0, valueLength);
+      const bodyAt = entry + RESULT.key;
+      const own =
+        (flags & HEADERS_FROM_INPUT) === 0
+          ? {
+              bytes: entries.bytes,
+              view: entries.view,
+              start: bodyAt + bodyBytes,
+              length: entries.headersLength(entry),
+            }
+          : {
+              bytes: reader.bytes,
+              view: reader.view,
+              start: reader.headersStart(at),
+              length: reader.headersLength(at),
+            };
+      const { headers, byteLength } = continued(own, current.traceId, current.sendSpanId, hasContext);
+      const to = writer.begin(
+        current.recordIndex,
+        KIND_OUTPUT,
+        flags & ~HEADERS_FROM_INPUT,
+        entries.topic(entry),
+        entries.partition(entry),
+        entries.fuelUsed(entry),
+        bodyBytes + byteLength,
+      );
+      writer.bytes.set(entries.bytes.subarray(bodyAt, bodyAt + bodyBytes), to);
+      writeHeaders(writer.bytes, writer.view, to + bodyBytes, headers);
+      writer.end(keyLength, valueLength, byteLength);
+    }
+    const [topic] = topics;
+    return { outputs, topic: topics.size === 1 ? topic : undefined };
+  }
+}
+
+function begun(recordIndex: number, context: RemoteContext | undefined, traceId: string): Current {
+  const sendSpanId = randomBytes(8).toString('hex');
+  return { recordIndex, context, traceId, sendSpanId, beganMs: hrtimeMs(performance.now()) };
+}
