@@ -224,9 +224,9 @@ export class BatchRunner {
       if (thrown instanceof SchemaNeeded) return this.#wait([thrown.wish]);
       throw thrown;
     }
-    const traced = this.#tracing?.take();
+    const report = this.#tracing?.report;
     const result = { buffer: work.writer.buffer, segments: work.results, topics: work.topics.names };
-    return traced === undefined ? result : { ...result, traced };
+    return report === undefined ? result : { ...result, ...report };
   }
 
   /** Takes in what was needed, or asked for anew. */

@@ -4,7 +4,6 @@ import type { WorkResult } from '../pipeline/ports.ts';
 import type { TraceOrder } from '../pipeline/tracing.ts';
 import type { GuestSource } from './batch-runner.ts';
 import { InThreadExecutor } from './in-thread-executor.ts';
-import { TRACED_RECORDS_MAX } from './record-tracer.ts';
 import { batchOf, fixtureSource, gist, outcomes, type TestRecord } from './testing/fixture.ts';
 
 /* The fixture does what the first byte of a value says: m maps, f is filtered, t traps, E runs a script. */
@@ -14,7 +13,7 @@ const PARENT = 'b7ad6b7169203331';
 const BATCH = { traceId: '11111111111111111111111111111111', spanId: '2222222222222222' };
 const header = (name: string, value: string | null) => ({ name, value: value === null ? null : Buffer.from(value) });
 const traceparent = (flags: string, traceId = TRACE) => header('traceparent', `00-${traceId}-${PARENT}-${flags}`);
-const AS_IT_SAYS: TraceOrder = { contexts: 'as_it_says' };
+const AS_IT_SAYS: TraceOrder = { contexts: 'as_it_says', recordsMax: 128 };
 
 async function run(
   records: readonly (TestRecord | string)[],
@@ -153,10 +152,10 @@ void suite('a record with a context of its own', () => {
       { value: 'pass', headers: [traceparent('01')] },
       { value: 'pass', headers: [traceparent('00')] },
     ];
-    assert.equal((await run(records, { contexts: 'never' })).traced, undefined);
-    assert.equal((await run(records, { contexts: 'always' })).traced?.length, 2);
-    assert.equal((await run(records, { contexts: { ratio: 1 } })).traced?.length, 2);
-    assert.equal((await run(records, { contexts: { ratio: 0 } })).traced, undefined);
+    assert.equal((await run(records, { contexts: 'never', recordsMax: 9 })).traced, undefined);
+    assert.equal((await run(records, { contexts: 'always', recordsMax: 9 })).traced?.length, 2);
+    assert.equal((await run(records, { contexts: { ratio: 1 }, recordsMax: 9 })).traced?.length, 2);
+    assert.equal((await run(records, { contexts: { ratio: 0 }, recordsMax: 9 })).traced, undefined);
   });
 });
 
@@ -173,17 +172,17 @@ void suite('a sampled batch', () => {
       { ...AS_IT_SAYS, batch: BATCH },
     );
     const indexes = result.traced?.map(({ recordIndex }) => recordIndex) ?? [];
-    assert.ok(indexes.length > TRACED_RECORDS_MAX / 2 && indexes.length <= TRACED_RECORDS_MAX, String(indexes.length));
+    assert.ok(indexes.length > 128 / 2 && indexes.length <= 128, String(indexes.length));
     assert.ok((indexes.at(-1) ?? 0) > 900);
   });
 
   void test('whoever asks: more than so many of one batch pass with the headers they came with', async () => {
     const headers = [traceparent('01')];
     const result = await run(Array.from({ length: 200 }, () => ({ value: 'pass', headers })));
-    assert.equal(result.traced?.length, TRACED_RECORDS_MAX);
+    assert.deepEqual([result.traced?.length, result.untraced], [128, 72]);
     assert.deepEqual(
       outcomes(result).map((found) => found.headers),
-      Array.from({ length: 200 }, (_, i) => (i < TRACED_RECORDS_MAX ? 'own' : 'input')),
+      Array.from({ length: 200 }, (_, i) => (i < 128 ? 'own' : 'input')),
     );
   });
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import { writeHeaders, type BatchReader } from '../pipeline/packed-batch.ts';
 import {
@@ -9,16 +8,15 @@ import {
   ResultReader,
   type ResultWriter,
 } from '../pipeline/packed-results.ts';
+import type { WorkResult } from '../pipeline/ports.ts';
 import type { RemoteContext, TracedRecord, TraceOrder } from '../pipeline/tracing.ts';
 import type { HostContext } from './host-functions/host-context.ts';
 import { hrtimeMs, PhaseTimes } from './phase-times.ts';
+import { newSpanId } from './span-ids.ts';
 import { continued, findTraceparent, looksSampled, ratioSamples, readContext } from './trace-context.ts';
 
-/**
- * Of one batch, whoever asks for them: spans are made on the main thread, which everything else waits for. What is beyond goes on with the
- * headers it came with, so no trace is torn; it only does not show here.
- */
-export const TRACED_RECORDS_MAX = 128;
+/** Of a record's entries as they were, before its headers are written anew. */
+const SCRATCH_BYTES_INITIAL = 64 * 1024;
 
 /** The record under way, if it is traced. */
 interface Current {
@@ -36,10 +34,12 @@ interface Current {
 export class RecordTracer {
   readonly #hosts: readonly HostContext[];
   readonly #times = new PhaseTimes();
-  #order: TraceOrder = { contexts: 'never' };
+  #order: TraceOrder = { contexts: 'never', recordsMax: 0 };
   /** Records without a context of their own: each so many-th belongs to the batch's trace. */
   #stride = 1;
   #traced: TracedRecord[] = [];
+  #untraced = 0;
+  #scratch = new ResultReader(new SharedArrayBuffer(SCRATCH_BYTES_INITIAL));
   #current: Current | undefined;
 
   /** @param hosts of each stage, which tell of their calls */
@@ -49,8 +49,9 @@ export class RecordTracer {
 
   beginBatch(order: TraceOrder, recordCount: number): void {
     this.#order = order;
-    this.#stride = Math.ceil(recordCount / TRACED_RECORDS_MAX);
+    this.#stride = Math.ceil(recordCount / Math.max(1, order.recordsMax));
     this.#traced = [];
+    this.#untraced = 0;
     this.#leave();
   }
 
@@ -89,14 +90,17 @@ export class RecordTracer {
     });
   }
 
-  /** Of the batch, in order; undefined: none. */
-  take(): readonly TracedRecord[] | undefined {
-    return this.#traced.length === 0 ? undefined : this.#traced;
+  /** Of the batch. */
+  get report(): Pick<WorkResult, 'traced' | 'untraced'> {
+    return {
+      ...(this.#traced.length === 0 ? {} : { traced: this.#traced }),
+      ...(this.#untraced === 0 ? {} : { untraced: this.#untraced }),
+    };
   }
 
   #decide(reader: BatchReader, at: number, recordIndex: number): Current | undefined {
-    if (this.#traced.length >= TRACED_RECORDS_MAX) return undefined;
-    const { contexts, batch, again } = this.#order;
+    const { contexts, batch, again, recordsMax } = this.#order;
+    const hasRoom = this.#traced.length < recordsMax;
     if (again !== undefined) return begun(recordIndex, undefined, again.traceId);
     const length = reader.headersLength(at);
     if (length > 0) {
@@ -111,11 +115,12 @@ export class RecordTracer {
           const sampled =
             contexts === 'always' ||
             (contexts === 'as_it_says' ? context.sampled : ratioSamples(context.traceId, contexts.ratio));
-          return sampled ? begun(recordIndex, context, context.traceId) : undefined;
+          if (sampled && !hasRoom) this.#untraced += 1;
+          return sampled && hasRoom ? begun(recordIndex, context, context.traceId) : undefined;
         }
       }
     }
-    return batch !== undefined && recordIndex % this.#stride === 0
+    return batch !== undefined && hasRoom && recordIndex % this.#stride === 0
       ? begun(recordIndex, undefined, batch.traceId)
       : undefined;
   }
@@ -129,9 +134,9 @@ export class RecordTracer {
     entryAt: number,
   ): { readonly outputs: number; readonly topic: number | undefined } {
     const length = writer.byteLength - entryAt;
-    const copy = new SharedArrayBuffer(length);
-    new Uint8Array(copy).set(writer.bytes.subarray(entryAt, writer.byteLength));
-    const entries = new ResultReader(copy);
+    if (length > this.#scratch.bytes.length) this.#scratch = new ResultReader(new SharedArrayBuffer(length * 2));
+    const entries = this.#scratch;
+    entries.bytes.set(writer.bytes.subarray(entryAt, writer.byteLength));
     const hasContext = current.context !== undefined || this.#order.again !== undefined;
     const topics = new Set<number>();
     let outputs = 0;
@@ -177,6 +182,5 @@ export class RecordTracer {
 }
 
 function begun(recordIndex: number, context: RemoteContext | undefined, traceId: string): Current {
-  const sendSpanId = randomBytes(8).toString('hex');
-  return { recordIndex, context, traceId, sendSpanId, beganMs: hrtimeMs(performance.now()) };
+  return { recordIndex, context, traceId, sendSpanId: newSpanId(), beganMs: hrtimeMs(performance.now()) };
 }

@@ -92,6 +92,8 @@ export interface WorkResult {
   readonly topics: readonly string[];
   /** Records that are traced, in order; undefined: none. */
   readonly traced?: readonly TracedRecord[] | undefined;
+  /** Records that others sample and that were more than TraceOrder allows. */
+  readonly untraced?: number;
 }
 
 /** Runs filter → transform → route over batches. Implementations: threads (production), in-thread (tests, tools). */

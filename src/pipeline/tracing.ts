@@ -21,6 +21,8 @@ export type ContextRule = 'as_it_says' | 'always' | 'never' | { readonly ratio: 
 /** What a guest thread is told with a batch. */
 export interface TraceOrder {
   readonly contexts: ContextRule;
+  /** Records to trace at most: the others pass with the headers they came with. */
+  readonly recordsMax: number;
   /** The span of the batch, when it is sampled: records without a context of their own belong to it. */
   readonly batch?: SpanName | undefined;
   /** One record that is tried again, and its span: it was decided on when it came first. */

@@ -18,6 +18,9 @@ import { RecordSpans } from './record-spans.ts';
 import { SpanClock } from './span-clock.ts';
 import { spanContextOf, type SpanSource } from './span-source.ts';
 
+/** Of one batch: as many as a span may have links, and a burst that the SDK's queue can hold. */
+const TRACED_RECORDS_MAX = 128;
+
 const NOTHING_SENT: Sent = () => undefined;
 
 /** Why a commit failed. */
@@ -55,7 +58,8 @@ export class BatchSpans implements BatchTrace {
     this.#context = trace.setSpan(ROOT_CONTEXT, this.#span);
     const { traceId, spanId, traceFlags } = this.#span.spanContext();
     this.isSampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
-    this.order = { contexts: source.contexts, batch: this.isSampled ? { traceId, spanId } : undefined };
+    const recordsMax = Math.min(TRACED_RECORDS_MAX, source.budget.left);
+    this.order = { contexts: source.contexts, recordsMax, batch: this.isSampled ? { traceId, spanId } : undefined };
     this.#uncommitted = new Map(
       this.isSampled ? batch.segments.map(({ partition, lastOffset }) => [partition, lastOffset]) : [],
     );
@@ -79,7 +83,9 @@ export class BatchSpans implements BatchTrace {
       transform.end(this.#clock.now());
     }
     this.#sendsTo = work?.topics.length === 0 ? this.#config.outputTopic : undefined;
+    if (work?.untraced !== undefined) this.#span.setAttribute('streamline.records.untraced', work.untraced);
     if (work?.traced === undefined) return;
+    this.#source.budget.spend(work.traced.length);
     const reader = new BatchReader(this.#batch.buffer);
     for (const traced of work.traced) this.#open(traced, reader, work.topics);
   }

@@ -11,6 +11,7 @@ import type { ContextRule, TracedRecord } from '../../pipeline/tracing.ts';
 import { ChosenIds } from './chosen-ids.ts';
 import { PipelineSpans } from './pipeline-spans.ts';
 import { SpanSource } from './span-source.ts';
+import { TraceBudget } from './trace-budget.ts';
 
 /* Of the SDK itself: a processor that keeps what ends. */
 
@@ -44,7 +45,9 @@ function spansOf(contexts: ContextRule = 'as_it_says', tracer: Tracer = trace.ge
   const troubles: unknown[] = [];
   ended.length = 0;
   return {
-    tracing: new PipelineSpans(new SpanSource(tracer, ids, contexts), (thrown) => troubles.push(thrown)),
+    tracing: new PipelineSpans(new SpanSource(tracer, ids, contexts, new TraceBudget(() => 0)), (thrown) =>
+      troubles.push(thrown),
+    ),
     troubles,
   };
 }
@@ -129,7 +132,7 @@ void test('spans that cannot be made are trouble, and the data path is told noth
   batch.ended();
   tracing.committing([{ partition: 0, offset: 1 }])();
   assert.equal(troubles.length, 1);
-  assert.deepEqual(batch.order, { contexts: 'never' });
+  assert.deepEqual(batch.order, { contexts: 'never', recordsMax: 0 });
 });
 
 void test('the ratio that guest threads sample by is the one of the SDK', () => {

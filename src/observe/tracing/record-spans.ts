@@ -42,7 +42,7 @@ export class RecordSpans implements RecordTrace {
     this.#span = source.start(span, parent, { startTime: clock.of(traced.beganMs), links });
     this.#context = trace.setSpan(parent, this.#span);
     const { traceId, spanId } = this.#span.spanContext();
-    this.order = { contexts: source.contexts, again: { traceId, spanId } };
+    this.order = { contexts: source.contexts, recordsMax: 1, again: { traceId, spanId } };
     this.#phases();
   }
 

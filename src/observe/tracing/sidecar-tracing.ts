@@ -8,6 +8,7 @@ import { logDiagnostics } from './diagnostics.ts';
 import { contextRule, namesService, tracesAsked, type Environment } from './otel-environment.ts';
 import { PipelineSpans } from './pipeline-spans.ts';
 import { SpanSource } from './span-source.ts';
+import { TraceBudget } from './trace-budget.ts';
 
 const SDK = '@opentelemetry/sdk-node';
 const SERVICE_NAME = 'streamline-sidecar';
@@ -43,9 +44,10 @@ export class SidecarTracing {
       const sdk = new NodeSDK({ idGenerator: ids, metricReaders: [], logRecordProcessors: [], ...service });
       logDiagnostics(env, log);
       sdk.start();
+      const budget = new TraceBudget(() => performance.now());
       const tracer = trace.getTracer(SERVICE_NAME, version);
       log.info({}, 'traces are exported, as OTEL_* says');
-      return new SidecarTracing(sdk, new SpanSource(tracer, ids, contextRule(env)));
+      return new SidecarTracing(sdk, new SpanSource(tracer, ids, contextRule(env), budget));
     } catch (thrown) {
       const isMissing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_MODULE_NOT_FOUND';
       if (isMissing)

@@ -12,6 +12,7 @@ import {
 } from '@opentelemetry/api';
 import type { ContextRule, RemoteContext } from '../../pipeline/tracing.ts';
 import type { ChosenIds } from './chosen-ids.ts';
+import type { TraceBudget } from './trace-budget.ts';
 
 export interface SpanPlan {
   readonly name: string;
@@ -29,10 +30,13 @@ export interface SpanStart {
 /** Where spans come from. */
 export class SpanSource {
   readonly contexts: ContextRule;
+  /** Shared by all transforms. */
+  readonly budget: TraceBudget;
   readonly #tracer: Tracer;
   readonly #ids: ChosenIds;
 
-  constructor(tracer: Tracer, ids: ChosenIds, contexts: ContextRule) {
+  constructor(tracer: Tracer, ids: ChosenIds, contexts: ContextRule, budget: TraceBudget) {
+    this.budget = budget;
     this.#tracer = tracer;
     this.#ids = ids;
     this.contexts = contexts;
