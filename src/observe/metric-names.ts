@@ -83,6 +83,12 @@ export const METRICS = {
     'gauge',
     '1 while a new version is refused and the one before it goes on.',
   ),
+  logTopicLines: {
+    name: 'streamline_log_topic_lines_total',
+    type: 'counter',
+    help: 'Log lines of transforms for the topic of logging.topic: sent, or dropped as there was no room or the cluster did not take them.',
+    labels: ['outcome'],
+  },
   specErrors: {
     name: 'streamline_spec_errors',
     type: 'gauge',

@@ -39,6 +39,8 @@ export interface TransformReading {
 export interface MetricSource {
   readonly transforms: () => readonly TransformReading[];
   readonly specErrors: () => number;
+  /** undefined: they go to no topic. */
+  readonly logTopic?: () => { readonly sent: number; readonly dropped: number } | undefined;
 }
 
 /** Upper bounds shown, seconds: 1 µs to 10 s. The counts behind them are finer (transformation-stats.ts). */
@@ -86,6 +88,11 @@ export function createMetrics(source: MetricSource): Registry {
   addRuntimeMetrics(each);
   registry.registerMetric(new LatencyHistogram(source));
   add(METRICS.specErrors, (set) => set({}, source.specErrors()));
+  add(METRICS.logTopicLines, (set) => {
+    const { sent, dropped } = source.logTopic?.() ?? { sent: 0, dropped: 0 };
+    set({ outcome: 'sent' }, sent);
+    set({ outcome: 'dropped' }, dropped);
+  });
   return registry;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { contextRule, namesService, tracesAsked, type Environment } from './otel-environment.ts';
+import { contextRule, headerSecrets, namesService, tracesAsked, type Environment } from './otel-environment.ts';
 
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
 
@@ -39,4 +39,9 @@ void test('the service has a name of ours unless the variables give one', () => 
   assert.equal(namesService({ OTEL_RESOURCE_ATTRIBUTES: 'a=1, service.namespace=y' }), false);
   assert.equal(namesService({ OTEL_RESOURCE_ATTRIBUTES: 'a=1, service.name=y' }), true);
   assert.equal(namesService({ OTEL_SERVICE_NAME: 'y' }), true);
+});
+
+void test('what the headers of the collector hold is no text for a log', () => {
+  const OTEL_EXPORTER_OTLP_HEADERS = 'authorization=Bearer%20abc=, x-key=%zz';
+  assert.deepEqual(headerSecrets({ OTEL_EXPORTER_OTLP_HEADERS }), ['Bearer%20abc=', 'Bearer abc=', '%zz', '%zz']);
 });

@@ -39,3 +39,22 @@ export function namesService(env: Environment): boolean {
   if (read(env, 'OTEL_SERVICE_NAME') !== undefined) return true;
   return /(?:^|,)\s*service\.name\s*=/.test(read(env, 'OTEL_RESOURCE_ATTRIBUTES') ?? '');
 }
+
+/** What the collector's headers hold: credentials, as a rule. */
+export function headerSecrets(env: Environment): string[] {
+  const headers = ['OTEL_EXPORTER_OTLP_HEADERS', 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'].flatMap(
+    (name) => read(env, name)?.split(',') ?? [],
+  );
+  return headers.flatMap((header) => {
+    const value = header.slice(header.indexOf('=') + 1).trim();
+    return [value, decoded(value)];
+  });
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}
