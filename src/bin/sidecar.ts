@@ -155,7 +155,7 @@ export class Sidecar {
     const { address: host } = this.#config.http;
     const address = `${protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.log.info({ address, version }, 'sidecar listening');
-    this.#tracing = await SidecarTracing.start(process.env, version, this.log);
+    this.#tracing = await SidecarTracing.start(process.env, version, this.#config.limits.recordBytes, this.log);
     void this.#logTopic?.start();
     await this.#targets.load();
     await this.#sweep();

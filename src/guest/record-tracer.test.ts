@@ -13,7 +13,7 @@ const PARENT = 'b7ad6b7169203331';
 const BATCH = { traceId: '11111111111111111111111111111111', spanId: '2222222222222222' };
 const header = (name: string, value: string | null) => ({ name, value: value === null ? null : Buffer.from(value) });
 const traceparent = (flags: string, traceId = TRACE) => header('traceparent', `00-${traceId}-${PARENT}-${flags}`);
-const AS_IT_SAYS: TraceOrder = { contexts: 'as_it_says', recordsMax: 128 };
+const AS_IT_SAYS: TraceOrder = { contexts: 'as_it_says', recordsMax: 128, recordBytesMax: 1_000_000 };
 
 async function run(
   records: readonly (TestRecord | string)[],
@@ -152,10 +152,10 @@ void suite('a record with a context of its own', () => {
       { value: 'pass', headers: [traceparent('01')] },
       { value: 'pass', headers: [traceparent('00')] },
     ];
-    assert.equal((await run(records, { contexts: 'never', recordsMax: 9 })).traced, undefined);
-    assert.equal((await run(records, { contexts: 'always', recordsMax: 9 })).traced?.length, 2);
-    assert.equal((await run(records, { contexts: { ratio: 1 }, recordsMax: 9 })).traced?.length, 2);
-    assert.equal((await run(records, { contexts: { ratio: 0 }, recordsMax: 9 })).traced, undefined);
+    assert.equal((await run(records, { ...AS_IT_SAYS, contexts: 'never' })).traced, undefined);
+    assert.equal((await run(records, { ...AS_IT_SAYS, contexts: 'always' })).traced?.length, 2);
+    assert.equal((await run(records, { ...AS_IT_SAYS, contexts: { ratio: 1 } })).traced?.length, 2);
+    assert.equal((await run(records, { ...AS_IT_SAYS, contexts: { ratio: 0 } })).traced, undefined);
   });
 });
 
@@ -184,6 +184,17 @@ void suite('a sampled batch', () => {
       outcomes(result).map((found) => found.headers),
       Array.from({ length: 200 }, (_, i) => (i < 128 ? 'own' : 'input')),
     );
+  });
+
+  void test('a record that a context would make too large goes without, and one that has a context keeps its size', async () => {
+    const value = `p${'x'.repeat(400)}`;
+    const order = { ...AS_IT_SAYS, batch: BATCH, recordBytesMax: 950 };
+    const result = await run([{ value }, { value, headers: [traceparent('01')] }, 'p'], order);
+    assert.deepEqual(
+      traceparents(result).map((text) => text?.slice(3, 35)),
+      [undefined, TRACE, BATCH.traceId],
+    );
+    assert.equal(result.traced?.length, 3);
   });
 
   void test('a record tried again keeps its trace', async () => {

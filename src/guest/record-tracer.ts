@@ -1,11 +1,13 @@
 import { assert } from '../base/assert.ts';
-import { writeHeaders, type BatchReader } from '../pipeline/packed-batch.ts';
+import type { BatchReader } from '../pipeline/packed-batch.ts';
 import {
   HEADERS_FROM_INPUT,
+  KEY_FROM_INPUT,
   KIND_FILTERED,
   KIND_OUTPUT,
   RESULT,
   ResultReader,
+  VALUE_FROM_INPUT,
   type ResultWriter,
 } from '../pipeline/packed-results.ts';
 import type { WorkResult } from '../pipeline/ports.ts';
@@ -15,8 +17,10 @@ import { hrtimeMs, PhaseTimes } from './phase-times.ts';
 import { newSpanId } from './span-ids.ts';
 import { continued, findTraceparent, looksSampled, ratioSamples, readContext } from './trace-context.ts';
 
-/** Of a record's entries as they were, before its headers are written anew. */
-const SCRATCH_BYTES_INITIAL = 64 * 1024;
+/** Of a record's entries as they were, before its headers are written anew. More is made for those that need it. */
+const SCRATCH_BYTES = 64 * 1024;
+/** What a client adds to key, value and headers, generously. */
+const FRAME_BYTES = 512;
 
 /** The record under way, if it is traced. */
 interface Current {
@@ -34,12 +38,12 @@ interface Current {
 export class RecordTracer {
   readonly #hosts: readonly HostContext[];
   readonly #times = new PhaseTimes();
-  #order: TraceOrder = { contexts: 'never', recordsMax: 0 };
+  #order: TraceOrder = { contexts: 'never', recordsMax: 0, recordBytesMax: 0 };
   /** Records without a context of their own: each so many-th belongs to the batch's trace. */
   #stride = 1;
   #traced: TracedRecord[] = [];
   #untraced = 0;
-  #scratch = new ResultReader(new SharedArrayBuffer(SCRATCH_BYTES_INITIAL));
+  readonly #scratch = new ResultReader(new SharedArrayBuffer(SCRATCH_BYTES));
   #current: Current | undefined;
 
   /** @param hosts of each stage, which tell of their calls */
@@ -134,8 +138,7 @@ export class RecordTracer {
     entryAt: number,
   ): { readonly outputs: number; readonly topic: number | undefined } {
     const length = writer.byteLength - entryAt;
-    if (length > this.#scratch.bytes.length) this.#scratch = new ResultReader(new SharedArrayBuffer(length * 2));
-    const entries = this.#scratch;
+    const entries = length <= SCRATCH_BYTES ? this.#scratch : new ResultReader(new SharedArrayBuffer(length));
     entries.bytes.set(writer.bytes.subarray(entryAt, writer.byteLength));
     const hasContext = current.context !== undefined || this.#order.again !== undefined;
     const topics = new Set<number>();
@@ -162,7 +165,15 @@ export class RecordTracer {
               start: reader.headersStart(at),
               length: reader.headersLength(at),
             };
-      const { headers, byteLength } = continued(own, current.traceId, current.sendSpanId, hasContext);
+      const next = continued(own, current.traceId, current.sendSpanId, hasContext);
+      const inputBytes =
+        ((flags & KEY_FROM_INPUT) === 0 ? 0 : Math.max(0, reader.keyLength(at))) +
+        ((flags & VALUE_FROM_INPUT) === 0 ? 0 : Math.max(0, reader.valueLength(at)));
+      const size = inputBytes + bodyBytes + next.byteLength + FRAME_BYTES;
+      // Tracing makes no record too large.
+      const fits = next.byteLength <= own.length || size <= this.#order.recordBytesMax;
+      const parts = fits ? next.parts : [own.bytes.subarray(own.start, own.start + own.length)];
+      const byteLength = fits ? next.byteLength : own.length;
       const to = writer.begin(
         current.recordIndex,
         KIND_OUTPUT,
@@ -173,7 +184,11 @@ export class RecordTracer {
         bodyBytes + byteLength,
       );
       writer.bytes.set(entries.bytes.subarray(bodyAt, bodyAt + bodyBytes), to);
-      writeHeaders(writer.bytes, writer.view, to + bodyBytes, headers);
+      let partAt = to + bodyBytes;
+      for (const part of parts) {
+        writer.bytes.set(part, partAt);
+        partAt += part.length;
+      }
       writer.end(keyLength, valueLength, byteLength);
     }
     const [topic] = topics;

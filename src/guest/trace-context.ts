@@ -1,9 +1,10 @@
-import { headersByteLength, readHeaders, type RecordHeader } from '../pipeline/packed-batch.ts';
+import { readHeaders } from '../pipeline/packed-batch.ts';
 import type { RemoteContext } from '../pipeline/tracing.ts';
 
 /* W3C Trace Context in the headers of a record: https://www.w3.org/TR/trace-context/ */
 
 const TRACEPARENT = Buffer.from('traceparent');
+const TRACESTATE = Buffer.from('tracestate');
 /** `00-` trace id `-` span id `-` flags. A later version may say more behind it. */
 const CONTEXT_BYTES = 55;
 const CONTEXT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:$|-)/;
@@ -26,15 +27,15 @@ export function findTraceparent(bytes: Uint8Array, view: DataView, start: number
     const nameLength = view.getUint32(at, true);
     const valueAt = at + 8 + nameLength;
     const valueLength = view.getInt32(valueAt - 4, true);
-    if (nameLength === TRACEPARENT.length && valueLength >= CONTEXT_BYTES && isTraceparent(bytes, at + 4))
+    if (nameLength === TRACEPARENT.length && valueLength >= CONTEXT_BYTES && isName(bytes, at + 4, TRACEPARENT))
       found = valueAt;
     at = valueAt + Math.max(0, valueLength);
   }
   return found;
 }
 
-function isTraceparent(bytes: Uint8Array, at: number): boolean {
-  for (let i = 0; i < TRACEPARENT.length; i += 1) if (bytes[at + i] !== TRACEPARENT[i]) return false;
+function isName(bytes: Uint8Array, at: number, name: Buffer): boolean {
+  for (let i = 0; i < name.length; i += 1) if (bytes[at + i] !== name[i]) return false;
   return true;
 }
 
@@ -66,28 +67,42 @@ export function readContext(headers: PackedHeaders): RemoteContext | undefined {
 }
 
 /**
- * The headers of an output of a traced record: those it has, with the span that sends it as where it comes from. One that came without a
- * context that can be read has no use for the rest of it.
+ * The headers of an output of a traced record, packed: those it has, byte by byte, with the span that sends it as where it comes from. One
+ * that came without a context that can be read has no use for the rest of it.
  */
 export function continued(
-  headers: PackedHeaders,
+  { bytes, view, start, length }: PackedHeaders,
   traceId: string,
   spanId: string,
   hasContext: boolean,
-): { readonly headers: RecordHeader[]; readonly byteLength: number } {
-  const traceparent = { name: 'traceparent', value: Buffer.from(`00-${traceId}-${spanId}-01`, 'latin1') };
-  const kept: RecordHeader[] = [];
-  let written = false;
-  for (const header of readHeaders(headers.bytes, headers.view, headers.start, headers.length)) {
-    if (header.name === 'tracestate' && !hasContext) continue;
-    if (header.name !== 'traceparent') kept.push(header);
-    else if (!written) {
-      kept.push(traceparent);
-      written = true;
+): { readonly parts: readonly Uint8Array[]; readonly byteLength: number } {
+  const traceparent = packedHeader(TRACEPARENT, `00-${traceId}-${spanId}-01`);
+  const parts: Uint8Array[] = [];
+  let isWritten = false;
+  const end = start + length;
+  for (let at = start; at + 8 <= end;) {
+    const nameLength = view.getUint32(at, true);
+    const next = at + 8 + nameLength + Math.max(0, view.getInt32(at + 4 + nameLength, true));
+    const is = (name: Buffer): boolean => nameLength === name.length && isName(bytes, at + 4, name);
+    if (!is(TRACEPARENT)) {
+      if (hasContext || !is(TRACESTATE)) parts.push(bytes.subarray(at, next));
+    } else if (!isWritten) {
+      parts.push(traceparent);
+      isWritten = true;
     }
+    at = next;
   }
-  if (!written) kept.push(traceparent);
-  return { headers: kept, byteLength: headersByteLength(kept) };
+  if (!isWritten) parts.push(traceparent);
+  return { parts, byteLength: parts.reduce((sum, part) => sum + part.length, 0) };
+}
+
+function packedHeader(name: Buffer, value: string): Buffer {
+  const packed = Buffer.alloc(8 + name.length + value.length);
+  packed.writeUInt32LE(name.length, 0);
+  name.copy(packed, 4);
+  packed.writeInt32LE(value.length, 4 + name.length);
+  packed.write(value, 8 + name.length, 'latin1');
+  return packed;
 }
 
 /** The ratio sampler of the OpenTelemetry SDKs for JavaScript: the same trace is sampled by all that have the same ratio. */

@@ -23,6 +23,8 @@ export interface TraceOrder {
   readonly contexts: ContextRule;
   /** Records to trace at most: the others pass with the headers they came with. */
   readonly recordsMax: number;
+  /** Largest record produced, bytes: one that a context would make larger goes without. */
+  readonly recordBytesMax: number;
   /** The span of the batch, when it is sampled: records without a context of their own belong to it. */
   readonly batch?: SpanName | undefined;
   /** One record that is tried again, and its span: it was decided on when it came first. */

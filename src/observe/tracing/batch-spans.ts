@@ -59,7 +59,9 @@ export class BatchSpans implements BatchTrace {
     const { traceId, spanId, traceFlags } = this.#span.spanContext();
     this.isSampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
     const recordsMax = Math.min(TRACED_RECORDS_MAX, source.budget.left);
-    this.order = { contexts: source.contexts, recordsMax, batch: this.isSampled ? { traceId, spanId } : undefined };
+    const { contexts, recordBytesMax } = source;
+    const named = this.isSampled ? { traceId, spanId } : undefined;
+    this.order = { contexts, recordsMax, recordBytesMax, batch: named };
     this.#uncommitted = new Map(
       this.isSampled ? batch.segments.map(({ partition, lastOffset }) => [partition, lastOffset]) : [],
     );

@@ -45,7 +45,7 @@ function spansOf(contexts: ContextRule = 'as_it_says', tracer: Tracer = trace.ge
   const troubles: unknown[] = [];
   ended.length = 0;
   return {
-    tracing: new PipelineSpans(new SpanSource(tracer, ids, contexts, new TraceBudget(() => 0)), (thrown) =>
+    tracing: new PipelineSpans(new SpanSource(tracer, ids, contexts, new TraceBudget(() => 0), 1000), (thrown) =>
       troubles.push(thrown),
     ),
     troubles,
@@ -132,7 +132,7 @@ void test('spans that cannot be made are trouble, and the data path is told noth
   batch.ended();
   tracing.committing([{ partition: 0, offset: 1 }])();
   assert.equal(troubles.length, 1);
-  assert.deepEqual(batch.order, { contexts: 'never', recordsMax: 0 });
+  assert.deepEqual(batch.order, { contexts: 'never', recordsMax: 0, recordBytesMax: 0 });
 });
 
 void test('the ratio that guest threads sample by is the one of the SDK', () => {

@@ -11,7 +11,7 @@ const UNCOMMITTED_MAX = 256;
 
 /** What is traced of a batch that cannot be. */
 const NOTHING: BatchTrace = {
-  order: { contexts: 'never', recordsMax: 0 },
+  order: { contexts: 'never', recordsMax: 0, recordBytesMax: 0 },
   dispatched: () => undefined,
   answered: () => undefined,
   sending: () => () => undefined,

@@ -42,7 +42,8 @@ export class RecordSpans implements RecordTrace {
     this.#span = source.start(span, parent, { startTime: clock.of(traced.beganMs), links });
     this.#context = trace.setSpan(parent, this.#span);
     const { traceId, spanId } = this.#span.spanContext();
-    this.order = { contexts: source.contexts, recordsMax: 1, again: { traceId, spanId } };
+    const { contexts, recordBytesMax } = source;
+    this.order = { contexts, recordsMax: 1, recordBytesMax, again: { traceId, spanId } };
     this.#phases();
   }
 

@@ -15,21 +15,21 @@ function logged(): { readonly log: ReturnType<typeof createLog>; readonly lines:
 void test('nothing is loaded that nobody asked for', async () => {
   const { log, lines } = logged();
   const load = () => assert.fail('loaded');
-  assert.equal(await SidecarTracing.start({}, '1', log, load), undefined);
+  assert.equal(await SidecarTracing.start({}, '1', 1000, log, load), undefined);
   assert.deepEqual(lines, []);
 });
 
 void test('one that is asked for and not installed is one line, which says what to install', async () => {
   const { log, lines } = logged();
   const missing = Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' });
-  assert.equal(await SidecarTracing.start(ASKED, '1', log, () => Promise.reject(missing)), undefined);
+  assert.equal(await SidecarTracing.start(ASKED, '1', 1000, log, () => Promise.reject(missing)), undefined);
   assert.equal(lines.length, 1);
   assert.deepEqual([lines[0]?.['level'], lines[0]?.['suggestion']], ['error', 'npm install @opentelemetry/sdk-node']);
 });
 
 void test('one that does not start is one line, and no reason to end', async () => {
   const { log, lines } = logged();
-  assert.equal(await SidecarTracing.start(ASKED, '1', log, () => Promise.reject(new Error('odd'))), undefined);
+  assert.equal(await SidecarTracing.start(ASKED, '1', 1000, log, () => Promise.reject(new Error('odd'))), undefined);
   assert.deepEqual(
     lines.map(({ level, err }) => [level, err]),
     [['error', 'Error: odd']],

@@ -27,12 +27,14 @@ export class SidecarTracing {
 
   /**
    * Loads and starts the SDK when the variables ask for traces. What goes wrong is a line of the log: a sidecar without traces does its work.
+   * @param recordBytesMax limits.record_bytes
    * @param load for tests
    * @returns undefined: there are none
    */
   static async start(
     env: Environment,
     version: string,
+    recordBytesMax: number,
     log: Logger,
     load: () => Promise<typeof NodeSdk> = () => import('@opentelemetry/sdk-node'),
   ): Promise<SidecarTracing | undefined> {
@@ -47,7 +49,7 @@ export class SidecarTracing {
       const budget = new TraceBudget(() => performance.now());
       const tracer = trace.getTracer(SERVICE_NAME, version);
       log.info({}, 'traces are exported, as OTEL_* says');
-      return new SidecarTracing(sdk, new SpanSource(tracer, ids, contextRule(env), budget));
+      return new SidecarTracing(sdk, new SpanSource(tracer, ids, contextRule(env), budget, recordBytesMax));
     } catch (thrown) {
       const isMissing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_MODULE_NOT_FOUND';
       if (isMissing)

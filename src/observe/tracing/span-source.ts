@@ -32,10 +32,13 @@ export class SpanSource {
   readonly contexts: ContextRule;
   /** Shared by all transforms. */
   readonly budget: TraceBudget;
+  /** limits.record_bytes */
+  readonly recordBytesMax: number;
   readonly #tracer: Tracer;
   readonly #ids: ChosenIds;
 
-  constructor(tracer: Tracer, ids: ChosenIds, contexts: ContextRule, budget: TraceBudget) {
+  constructor(tracer: Tracer, ids: ChosenIds, contexts: ContextRule, budget: TraceBudget, recordBytesMax: number) {
+    this.recordBytesMax = recordBytesMax;
     this.budget = budget;
     this.#tracer = tracer;
     this.#ids = ids;
