@@ -22,13 +22,14 @@ export function sidecarContestant(
   name: string,
   spec: Omit<BenchSpec, 'name' | 'output'>,
   kafka: KafkaSettings = {},
+  env: Readonly<Record<string, string>> = {},
 ): Contestant {
   const contestant: Contestant = {
     name,
     topicOf: outputOf,
     start: ({ bootstrap, input, folder, profileDir }, run) =>
       startSidecar({
-        ...{ bootstrap, input, folder, run, profileDir, kafka },
+        ...{ bootstrap, input, folder, run, profileDir, kafka, env },
         specs: [{ name: 'copy', ...spec, output: outputOf(run) }],
       }),
   };

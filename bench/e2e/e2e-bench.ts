@@ -7,6 +7,7 @@ import { MASK_CONFIG } from './input.ts';
 import { latencyFigures, latencySeconds } from './latency.ts';
 import { loadFigures, memoryRows, type LoadTransform } from './load.ts';
 import { fillInput, onCluster, type BenchContext } from './on-cluster.ts';
+import { traceFigures } from './traces.ts';
 
 /** Records through three transforms together, relative to those of one copy. */
 const MEMORY_FACTOR = 5;
@@ -38,6 +39,11 @@ export function e2eBench(options: BenchOptions): Promise<Row[]> {
       say(`e2e: chains over ${records} records, ${rounds} rounds`);
       await fillInput(context, records);
       rows.push(...(await chainFigures(context)));
+    }
+    if (context.wants('traces')) {
+      say(`e2e: copies with traces on ${provider}, ${rounds} rounds`);
+      await fillInput(context, records);
+      rows.push(...(await traceFigures(context)));
     }
     if (context.wants('latency')) {
       say('e2e: latency at 5,000 records/s');

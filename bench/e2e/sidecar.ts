@@ -30,6 +30,8 @@ export interface SidecarSetUp {
   readonly folder: string;
   readonly profileDir: string | undefined;
   readonly kafka: KafkaSettings;
+  /** Besides this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Any that is free unless given. */
   readonly httpPort?: number;
 }
@@ -69,5 +71,6 @@ export function startSidecar(setUp: SidecarSetUp): Subject {
   writeFileSync(file, stringify(sidecar));
   const profile =
     setUp.profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', setUp.profileDir, '--cpu-prof-interval=500'];
-  return new Subject(process.execPath, [...profile, ...sidecarProgram(), 'run', '--config', file, '--specs', specs]);
+  const args = [...profile, ...sidecarProgram(), 'run', '--config', file, '--specs', specs];
+  return new Subject(process.execPath, args, { ...process.env, ...setUp.env });
 }

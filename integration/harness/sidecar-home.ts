@@ -20,6 +20,8 @@ export interface Settings {
   readonly http?: Readonly<Record<string, unknown>>;
   readonly paths?: Readonly<Record<string, string>>;
   readonly schema_registry?: Readonly<Record<string, unknown>>;
+  readonly logging?: Readonly<Record<string, unknown>>;
+  readonly log_level?: string;
 }
 
 /**
@@ -60,6 +62,8 @@ export class SidecarHome {
       limits: settings.limits ?? {},
       features: settings.features ?? {},
       ...(settings.schema_registry === undefined ? {} : { schema_registry: settings.schema_registry }),
+      ...(settings.logging === undefined ? {} : { logging: settings.logging }),
+      ...(settings.log_level === undefined ? {} : { log_level: settings.log_level }),
     };
     writeFileSync(this.configFile, JSON.stringify(config, undefined, 2));
   }

@@ -4,8 +4,12 @@ import { createApi, listen } from '../api/server.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Logger } from '../observe/log.ts';
 import { LogTail } from '../observe/log-tail.ts';
+import { LogTopic } from '../observe/log-topic.ts';
 import { Loggers } from '../observe/loggers.ts';
 import { Metrics } from '../observe/metrics.ts';
+import { Redaction } from '../observe/redaction.ts';
+import { headerSecrets } from '../observe/tracing/otel-environment.ts';
+import { SidecarTracing } from '../observe/tracing/sidecar-tracing.ts';
 import { CRASH_VARIABLE, CrashPoint } from '../registry/crash-point.ts';
 import { SidecarControl } from '../registry/sidecar-control.ts';
 import { SidecarTransformFactory } from '../registry/sidecar-transform-factory.ts';
@@ -15,7 +19,11 @@ import { SpecStore } from '../registry/store/spec-store.ts';
 import { TargetStore } from '../registry/store/target-store.ts';
 import { TransformationRegistry, type RegistryOptions } from '../registry/transformation-registry.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
+import { secretsOf } from '../spec/sidecar-secrets.ts';
 import { version } from './version.ts';
+
+/** What has not reached the log's topic by then is lost. */
+const LOG_TOPIC_CLOSE_MS = 2000;
 
 /** A whole sidecar in this process. */
 export class Sidecar {
@@ -23,6 +31,7 @@ export class Sidecar {
   readonly registry: TransformationRegistry;
   readonly #config: SidecarConfig;
   readonly #loggers: Loggers;
+  readonly #logTopic: LogTopic | undefined;
   readonly #factory: SidecarTransformFactory;
   readonly #specs: SpecStore;
   readonly #targets: TargetStore;
@@ -30,13 +39,18 @@ export class Sidecar {
   readonly #watch: SpecWatch;
   readonly #server: FastifyInstance;
   readonly #specsKnown = Promise.withResolvers<void>();
+  #tracing: SidecarTracing | undefined;
   #ready = false;
   #stopping = false;
 
   constructor(config: SidecarConfig) {
     this.#config = config;
     const tail = new LogTail({ linesMax: config.limits.logTailLines });
-    this.#loggers = new Loggers({ level: config.logLevel, clock: systemClock, tail });
+    const redaction = new Redaction([...secretsOf(config), ...headerSecrets(process.env)]);
+    const workerId = `${hostname()}:${process.pid}`;
+    this.#logTopic = this.#topicOfLog(workerId);
+    const topic = this.#logTopic;
+    this.#loggers = new Loggers({ level: config.logLevel, clock: systemClock, tail, topic, redaction });
     this.log = this.#loggers.root;
     const logFor = (transform: string): Logger => this.#loggers.forTransform(transform);
     const crashPoint = CrashPoint.of(process.env);
@@ -50,7 +64,6 @@ export class Sidecar {
     const step = crashPoint?.fileStep;
     this.#specs = new SpecStore(paths.specs, { step });
     this.#targets = new TargetStore(paths.state, { step, warn: (message) => this.log.warn({}, message) });
-    const workerId = `${hostname()}:${process.pid}`;
     this.registry = new TransformationRegistry({ ...this.#registryOptions(workerId), logFor });
     this.#reload = new SpecReload(paths.specs, this.registry, this.log);
     this.#watch = new SpecWatch({
@@ -60,6 +73,23 @@ export class Sidecar {
       trouble: (error) => this.log.warn(error.toJSON(), 'changes of files are noticed late'),
     });
     this.#server = this.#api(tail, workerId);
+  }
+
+  #topicOfLog(worker: string): LogTopic | undefined {
+    const { topic } = this.#config.logging;
+    if (topic === undefined) return undefined;
+    return new LogTopic({
+      clock: systemClock,
+      worker,
+      open: (lost) => this.#factory.logSink(topic, lost),
+      readsTopic: (name) => this.registry.find(name)?.wantedConfig.inputTopic === topic,
+      trouble: ({ code, message }, dropped) => {
+        this.log.warn(
+          { topic, code, err: message, dropped },
+          'log lines do not reach their topic, records are not held up',
+        );
+      },
+    });
   }
 
   #registryOptions(workerId: string): Omit<RegistryOptions, 'logFor'> {
@@ -81,6 +111,7 @@ export class Sidecar {
       clock: systemClock,
       rng: Math.random,
       workerId,
+      tracing: () => this.#tracing?.ofRun(),
       enabled: features.wasmTransforms,
       targetOf: (transform) => this.#targets.get(transform),
       removed: (transform) => this.#removed(transform),
@@ -95,6 +126,7 @@ export class Sidecar {
       schemaRegistry: () => this.#factory.schemas.requests,
       version,
       transport: this.#factory.transport.name,
+      logTopic: () => this.#logTopic?.lines,
     });
     const control = new SidecarControl({
       config,
@@ -126,6 +158,8 @@ export class Sidecar {
     const { address: host } = this.#config.http;
     const address = `${protocol}//${host.includes(':') ? `[${host}]` : host}:${port}`;
     this.log.info({ address, version }, 'sidecar listening');
+    this.#tracing = await SidecarTracing.start(process.env, version, this.#config.limits.recordBytes, this.log);
+    void this.#logTopic?.start();
     await this.#targets.load();
     await this.#sweep();
     // Before the first look: whatever changes after it is noticed.
@@ -149,7 +183,9 @@ export class Sidecar {
     this.#ready = false;
     await this.#watch.close();
     await this.registry.close();
+    await this.#logTopic?.close(LOG_TOPIC_CLOSE_MS);
     await this.#factory.close();
+    await this.#tracing?.stop(systemClock);
     await this.#server.close();
     this.log.info({}, 'sidecar stopped');
   }

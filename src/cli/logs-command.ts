@@ -4,6 +4,7 @@ import { CommandError, usageError } from './command-error.ts';
 import { parseMomentMs } from './duration.ts';
 import { withExample } from './help-example.ts';
 import type { LogLine } from '../api/rest-shapes.ts';
+import { UNPRINTABLE } from '../base/printable.ts';
 import { restPath } from './sidecar-client.ts';
 import type { Terminal } from './terminal.ts';
 import { named } from './transform-name.ts';
@@ -97,9 +98,14 @@ function fieldText(value: unknown): string {
   return JSON.stringify(value) ?? 'undefined';
 }
 
-/** A guest says what it likes: no line of its own makes a second one, or moves the cursor. */
+/** A guest says what it likes: no line of its own makes a second one, moves the cursor, or reads otherwise than it is. */
 function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) =>
-    JSON.stringify(character).slice(1, -1),
-  );
+  return text.replaceAll(UNPRINTABLE, escaped);
+}
+
+function escaped(character: string): string {
+  const json = JSON.stringify(character).slice(1, -1);
+  if (json !== character) return json;
+  const hex = (character.codePointAt(0) ?? 0).toString(16);
+  return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`;
 }

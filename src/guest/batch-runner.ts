@@ -7,6 +7,7 @@ import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import { BatchReader, packBatch, type Segment } from '../pipeline/packed-batch.ts';
 import { KIND_FILTERED, KIND_OUTPUT, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
 import type { Condemned, SegmentResult, WorkResult } from '../pipeline/ports.ts';
+import type { TraceOrder } from '../pipeline/tracing.ts';
 import { latencyBucket } from '../pipeline/transformation-stats.ts';
 import { byteView, type ByteView } from './byte-view.ts';
 import type { FormattedRecords } from './formatted-records.ts';
@@ -14,6 +15,7 @@ import type { GuestConfig } from './guest-config.ts';
 import type { BatchContext, Guest } from './guest.ts';
 import { Chain } from './chain.ts';
 import type { GuestCounts } from './guest-stats.ts';
+import { RecordTracer } from './record-tracer.ts';
 import { Stage, type StageEvents } from './stage.ts';
 import { GuestMetrics } from './host-functions/guest-metrics.ts';
 import { LogBuffer } from './host-functions/log-buffer.ts';
@@ -133,6 +135,10 @@ export class BatchRunner {
   readonly #stages: readonly [Stage, ...Stage[]];
   readonly #chain: Chain | undefined;
   readonly #work = new Work();
+  /** Made when the first batch comes that may be traced. */
+  #tracer: RecordTracer | undefined;
+  /** The same, of the batch under way. */
+  #tracing: RecordTracer | undefined;
   /** undefined: records are bytes on both sides, and the guest has them as they are. */
   readonly #formatted: FormattedRecords | undefined;
   /** All of a chain, so that none is made once its record has been read: a new instance begins without one. */
@@ -156,12 +162,12 @@ export class BatchRunner {
       },
       replaced: () => control.restarted(),
     };
-    const stage = (config: GuestConfig, module: PreparedModule | undefined): Stage =>
-      new Stage(config, module, this.#log, this.#metrics, events);
+    const stage = (config: GuestConfig, module: PreparedModule | undefined, number = 0): Stage =>
+      new Stage(config, module, this.#log, this.#metrics, events, number);
     // What is dropped are tombstones of the input: one that a stage emits goes on.
     const tombstones = source.config.tombstones === 'drop' ? 'forward' : source.config.tombstones;
-    const following = (source.following ?? []).map(({ module, ...own }) =>
-      stage({ ...source.config, ...own, tombstones }, module),
+    const following = (source.following ?? []).map(({ module, ...own }, i) =>
+      stage({ ...source.config, ...own, tombstones }, module, i + 1),
     );
     const first = stage(source.config, source.module);
     this.#stages = [first, ...following];
@@ -208,6 +214,7 @@ export class BatchRunner {
    * Answers every record of the batch, in order.
    * @param condemned records the guest is not shown: they are answered with the failure given
    * @param result where to write; replaced by a larger buffer when needed
+   * @param trace undefined: nothing of it is traced
    * @returns the results, or the schemas it needs to go on: then `supply` them and call `resume`.
    * Throws StreamlineError guest.init_* when a fresh guest could not be made: the transform cannot go on.
    */
@@ -216,9 +223,11 @@ export class BatchRunner {
     batch: SharedArrayBuffer,
     condemned: readonly Condemned[],
     result: SharedArrayBuffer,
+    trace?: TraceOrder,
   ): WorkResult | SchemasNeeded {
     const work = this.#work;
     work.begin(batch, result, condemned);
+    this.#tracing = trace === undefined ? undefined : this.#trace(trace, work.reader.recordCount);
     this.#control.beginBatch(batchId);
     const wishes = this.#formatted?.wishesOf(work.reader, work.input.bytes, performance.now()) ?? [];
     return wishes.length > 0 ? this.#wait(wishes) : this.resume();
@@ -235,7 +244,9 @@ export class BatchRunner {
       throw thrown;
     }
     const elapsedMs = performance.now() - work.beganMs;
-    return { buffer: work.writer.buffer, segments: work.results, topics: work.topics.names, elapsedMs };
+    const report = this.#tracing?.report;
+    const result = { buffer: work.writer.buffer, segments: work.results, topics: work.topics.names, elapsedMs };
+    return report === undefined ? result : { ...result, ...report };
   }
 
   /** Takes in what was needed, or asked for anew. */
@@ -247,6 +258,12 @@ export class BatchRunner {
   /** What is in use and may have changed: to be asked for, without waiting. */
   staleWishes(): readonly SchemaWish[] {
     return this.#formatted?.staleWishes() ?? [];
+  }
+
+  #trace(order: TraceOrder, recordCount: number): RecordTracer {
+    this.#tracer ??= new RecordTracer(this.#stages.map(({ host }) => host));
+    this.#tracer.beginBatch(order, recordCount);
+    return this.#tracer;
   }
 
   #wait(wishes: readonly SchemaWish[]): SchemasNeeded {
@@ -264,6 +281,7 @@ export class BatchRunner {
     const control = this.#control;
     const { latencies, fuels } = control;
     const progress = work.progress;
+    const tracing = this.#tracing;
     // One look at the clock a record (75 ns): the end of one is the beginning of the next.
     let beganMs = performance.now();
     const end = segment.firstRecord + segment.recordCount;
@@ -273,7 +291,8 @@ export class BatchRunner {
       const entryAt = writer.byteLength;
       const recordAt = reader.recordAt(i);
       const sentence = sentences.size === 0 ? undefined : sentences.get(i);
-      if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
+      if (tracing !== undefined) this.#runTraced(tracing, i, sentence, beganMs);
+      else if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
       else if (!this.#runRecord(recordAt, i, beganMs)) this.#stages[0].drop();
       const kind = writer.view.getUint8(entryAt + RESULT.kind);
       const fuelUsed = writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
@@ -297,6 +316,16 @@ export class BatchRunner {
     control.progressed(end);
     control.count(progress);
     work.endSegment(segment.recordCount);
+  }
+
+  #runTraced(tracer: RecordTracer, recordIndex: number, sentence: Condemned | undefined, nowMs: number): void {
+    const { reader, writer } = this.#work;
+    const at = reader.recordAt(recordIndex);
+    const entryAt = writer.byteLength;
+    const traced = tracer.begin(reader, at, recordIndex);
+    if (sentence !== undefined) writer.failed(recordIndex, sentence.code, sentence.message, 0);
+    else if (!this.#runRecord(at, recordIndex, nowMs)) this.#stages[0].drop();
+    if (traced) tracer.end(reader, at, writer, entryAt);
   }
 
   #runRecord(at: number, recordIndex: number, nowMs: number): boolean {

@@ -185,7 +185,7 @@ export function executorContract(name: string, open: OpenExecutor): void {
         );
         assert.deepEqual(gist(result), ['input', 'input', 'input', 'input', 'input']);
         assert.deepEqual(lines.slice(0, 3), [
-          { level: 'warn', text: 'v one [31m two' },
+          { level: 'warn', text: 'v one two' },
           { level: 'warn', text: `v${'w'.repeat(63)}…` },
           { level: 'warn', text: 'streamline.log: the line lies outside of the memory' },
         ]);

@@ -139,12 +139,13 @@ export class GuestInstance implements Guest {
     const valueBytes = Math.max(0, valueLength);
     const start = this.#framed ? at + RECORD.keyLength : at + RECORD.key + keyBytes;
     const length = this.#framed ? 4 + keyBytes + valueBytes : valueBytes;
-    const { outputs } = this.#host;
+    const { outputs, times, stage } = this.#host;
     this.#host.enter(batch, at);
     outputs.begin(batch, at, recordIndex, partition);
     this.#fuelGiven = fuelMax;
     this.#fuelSet(fuelMax);
     try {
+      times?.begin();
       if (length > buffers.inputCapacity) {
         this.#call = 'alloc';
         buffers.ensureInput(length);
@@ -153,6 +154,7 @@ export class GuestInstance implements Guest {
       if (this.#filter !== undefined) {
         this.#call = 'filter';
         const passes = this.#filter(buffers.inputPointer, length);
+        times?.end('filter', stage);
         this.#host.settle();
         if (passes === 0) {
           writer.plain(recordIndex, KIND_FILTERED, 0, DEFAULT_TOPIC, partition, this.#fuelUsed());
@@ -162,6 +164,7 @@ export class GuestInstance implements Guest {
       this.#call = 'transform';
       outputs.accepting = true;
       const written = this.#transform(buffers.inputPointer, length, buffers.outputPointer) >>> 0;
+      times?.end('transform', stage);
       outputs.accepting = false;
       this.#host.settle();
       if (written === FAILED) {
@@ -189,6 +192,7 @@ export class GuestInstance implements Guest {
       else this.#writeValue(batch, recordIndex, topic, partition, written);
       return true;
     } catch (thrown) {
+      times?.end(this.#call, stage);
       outputs.accepting = false;
       outputs.discard();
       const failure = guestFailureOf(thrown, this.#call, this.#fuelLeft(), this.#config.timeoutMs);
@@ -223,6 +227,7 @@ export class GuestInstance implements Guest {
     const nameAt = passed ? outputPointer : inputPointer;
     const nameLength =
       (passed ? route(inputPointer, inputLength, nameAt) : route(outputPointer, written, nameAt)) >>> 0;
+    this.#host.times?.end('route', this.#host.stage);
     this.#host.settle();
     if (nameLength === 0) return DEFAULT_TOPIC;
     if (nameLength > (passed ? outputCapacity : inputCapacity)) {

@@ -4,6 +4,7 @@ import type { StreamlineError } from '../base/error.ts';
 import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, WorkResult } from '../pipeline/ports.ts';
+import type { TraceOrder } from '../pipeline/tracing.ts';
 import type { GuestSource } from './batch-runner.ts';
 import { CountsSeen, type GuestCounts, type RecordTotals } from './guest-stats.ts';
 import type { GuestLog } from './host-functions/log-buffer.ts';
@@ -14,6 +15,7 @@ import { unpackError, type ThreadOutput } from './thread/output.ts';
 /** A batch on its way through the threads. */
 export interface Work {
   readonly batch: PackedBatch;
+  readonly trace: TraceOrder | undefined;
   /** Grows by one with each thread the batch has cost. */
   readonly condemned: Condemned[];
   /** Threads that ended with this batch without having begun it: no record to blame. */
@@ -139,7 +141,8 @@ export class GuestSlot {
     const id = this.#batches;
     if (this.#outstanding.length === 0) this.#standingMs = 0;
     this.#outstanding.push({ id, work });
-    this.#say({ kind: 'batch', id, batch: work.batch.buffer, condemned: work.condemned, result });
+    const { batch, condemned, trace } = work;
+    this.#say({ kind: 'batch', id, batch: batch.buffer, condemned, result, trace });
   }
 
   /** Gives the thread what it asked for; one that is gone does not mind. */

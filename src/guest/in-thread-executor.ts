@@ -3,6 +3,7 @@ import { Serial } from '../base/serial.ts';
 import { fetchSchemas, type SchemaSource } from '../codec/schema.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
+import type { TraceOrder } from '../pipeline/tracing.ts';
 import { BatchRunner, loadFormats, needsSchemas, type GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import { addTallies, CountsSeen, RecordTotals, type GuestStats, type StageTally } from './guest-stats.ts';
@@ -55,8 +56,8 @@ export class InThreadExecutor implements Executor {
     }
   }
 
-  execute(batch: PackedBatch, condemned: readonly Condemned[] = []): Promise<WorkResult> {
-    return this.#serial.run(() => this.#execute(batch, condemned));
+  execute(batch: PackedBatch, trace?: TraceOrder, condemned: readonly Condemned[] = []): Promise<WorkResult> {
+    return this.#serial.run(() => this.#execute(batch, condemned, trace));
   }
 
   release(result: WorkResult): void {
@@ -82,13 +83,17 @@ export class InThreadExecutor implements Executor {
     };
   }
 
-  async #execute(batch: PackedBatch, condemned: readonly Condemned[]): Promise<WorkResult> {
+  async #execute(
+    batch: PackedBatch,
+    condemned: readonly Condemned[],
+    trace: TraceOrder | undefined,
+  ): Promise<WorkResult> {
     if (this.#failure !== undefined) throw this.#failure;
     const runner = this.#runner;
     if (runner === undefined) throw new StreamlineError('guest.closed', 'the executor is closed');
     this.#batches += 1;
     try {
-      let step = runner.run(this.#batches, batch.buffer, condemned, this.#buffers.take());
+      let step = runner.run(this.#batches, batch.buffer, condemned, this.#buffers.take(), trace);
       while (needsSchemas(step)) {
         runner.supply(await fetchSchemas(this.#schemas, step.wishes));
         step = runner.resume();

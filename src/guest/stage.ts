@@ -35,12 +35,14 @@ export class Stage {
   readonly #events: StageEvents;
   #guest: Guest | undefined;
 
+  /** @param number in a chain, from 0 */
   constructor(
     config: GuestConfig,
     module: PreparedModule | undefined,
     log: LogBuffer,
     metrics: GuestMetrics,
     events: StageEvents,
+    number = 0,
   ) {
     this.#config = config;
     this.timeoutMs = config.timeoutMs;
@@ -48,7 +50,7 @@ export class Stage {
     this.#module = module;
     this.#log = log;
     this.#events = events;
-    this.host = new HostContext(config.inputTopic, log, new RecordOutputs(config.limits), metrics);
+    this.host = new HostContext(config.inputTopic, log, new RecordOutputs(config.limits), metrics, number);
     this.#imports = hostImports(this.host, config.payload);
     this.#componentFunctions = componentFunctions(this.host);
   }

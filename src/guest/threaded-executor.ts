@@ -3,6 +3,7 @@ import { StreamlineError, toStreamlineError } from '../base/error.ts';
 import { fetchSchemas, type SchemaSource, type SchemaWish } from '../codec/schema.ts';
 import type { PackedBatch } from '../pipeline/packed-batch.ts';
 import type { Condemned, Executor, WorkResult } from '../pipeline/ports.ts';
+import type { TraceOrder } from '../pipeline/tracing.ts';
 import type { GuestSource } from './batch-runner.ts';
 import { BufferPool, RESULT_BYTES_INITIAL } from './buffer-pool.ts';
 import { GuestSlot, type SlotEvents, type Work } from './guest-slot.ts';
@@ -119,13 +120,13 @@ export class ThreadedExecutor implements Executor {
     });
   }
 
-  execute(batch: PackedBatch): Promise<WorkResult> {
+  execute(batch: PackedBatch, trace?: TraceOrder): Promise<WorkResult> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         reject(this.#failure);
         return;
       }
-      this.#queue.push({ batch, condemned: [], lost: 0, resolve, reject });
+      this.#queue.push({ batch, trace, condemned: [], lost: 0, resolve, reject });
       this.#dispatch();
     });
   }

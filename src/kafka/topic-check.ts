@@ -29,7 +29,7 @@ export async function checkTopics(
   }
   const created = partitionsOfCreated ?? partitions;
   if (needs.outputTopic !== undefined) {
-    const outputs = await ensureTopic(admin, needs, needs.outputTopic, '/output_topic', created, create);
+    const outputs = await ensureTopic(admin, needs.source, needs.outputTopic, '/output_topic', created, create);
     if (needs.output.partition === 'input' && outputs < partitions) {
       throw new StreamlineError(
         'broker.partition_mismatch',
@@ -44,14 +44,19 @@ export async function checkTopics(
   }
   if (needs.errors.onFailure === 'dead_letter') {
     const path = '/errors/dead_letter_topic';
-    await ensureTopic(admin, needs, needs.errors.deadLetterTopic, path, created, create);
+    await ensureTopic(admin, needs.source, needs.errors.deadLetterTopic, path, created, create);
   }
   return partitions;
 }
 
-async function ensureTopic(
+/**
+ * A topic to write to: it is there, or is created.
+ * @param place the file that names it, with `configPath`
+ * @returns its partitions. Rejects with broker.topic_missing
+ */
+export async function ensureTopic(
   admin: TopicAdmin,
-  needs: TopicNeeds,
+  place: string,
   topic: string,
   configPath: string,
   partitions: number,
@@ -61,7 +66,7 @@ async function ensureTopic(
   if (existing !== undefined) return existing;
   if (!create) {
     throw new StreamlineError('broker.topic_missing', `the topic ${topic} does not exist`, {
-      place: needs.source,
+      place,
       configPath,
       suggestion: 'Create it, or set topics.create: true in sidecar.yaml.',
     });

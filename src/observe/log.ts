@@ -1,5 +1,7 @@
 import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import type { LogTail } from './log-tail.ts';
+import type { LogTopic } from './log-topic.ts';
+import { Redaction } from './redaction.ts';
 
 export type { Logger };
 
@@ -8,22 +10,24 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
   /** Keeps the last lines of transforms. */
   readonly tail?: LogTail;
+  /** Sends the lines of transforms to a topic. */
+  readonly topic?: LogTopic | undefined;
+  /** Knows the secrets of the configuration. */
+  readonly redaction?: Redaction;
 }
-
-/** Fields whose values never reach a log line, wherever they stand. */
-const REDACTED = ['password', 'secret', 'token', 'authorization'].flatMap((name) => [name, `*.${name}`]);
 
 /** Structured lines on stdout. An error is logged as code and message: stacks are for the debugger. */
 export function createLog(options: LogOptions): Logger {
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: true });
+  const { redaction = new Redaction(), tail, topic } = options;
+  const output = options.destination ?? pino.destination({ dest: 1, sync: true });
+  const destination = topic?.tee(output) ?? output;
   return pino(
     {
       level: options.level,
       base: null,
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: REDACTED, censor: '***' },
     },
-    options.tail?.tee(destination) ?? destination,
+    redaction.before(tail?.tee(destination) ?? destination),
   );
 }

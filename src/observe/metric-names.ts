@@ -247,6 +247,12 @@ export const SIDECAR_METRICS = {
     histogram('seconds', LATENCY_S),
     'Time a request to the schema registry takes, each try.',
   ),
+  logTopicLines: sidecar(
+    'log_topic_lines_total',
+    counter(),
+    'Log lines of transforms for the topic of logging.topic, by outcome: sent, dropped (there was no room, or the cluster did not take them).',
+    'outcome',
+  ),
 } as const satisfies Record<string, MetricDefinition>;
 
 export const METRICS = { ...TRANSFORM_METRICS, ...SIDECAR_METRICS } as const;

@@ -70,6 +70,7 @@ function source(transforms: readonly TransformReading[] = [], change: Partial<Me
     transforms: () => transforms,
     specErrors: () => 2,
     schemaRegistry: () => schemaRegistry,
+    logTopic: () => ({ sent: 6, dropped: 7 }),
     version: '1.2.3',
     transport: 'bridge',
     ...change,

@@ -17,6 +17,8 @@ export interface MetricSource {
   readonly specErrors: () => number;
   /** undefined: there is none. */
   readonly schemaRegistry: () => RegistryReading | undefined;
+  /** undefined: they go to no topic. */
+  readonly logTopic: () => { readonly sent: number; readonly dropped: number } | undefined;
   readonly version: string;
   readonly transport: string;
 }
@@ -89,6 +91,9 @@ const SIDECAR_READS: Readonly<Record<keyof typeof SIDECAR_METRICS, (source: Metr
       const { bounds = [] } = SIDECAR_METRICS.registryLatency;
       const reading = schemaRegistry();
       if (reading !== undefined) samples.distribution(bounds, reading.latency, 1e9, {});
+    },
+    logTopicLines: ({ logTopic }, samples) => {
+      for (const [outcome, count] of Object.entries(logTopic() ?? {})) samples.add(count, { outcome });
     },
   };
 

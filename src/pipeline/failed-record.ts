@@ -8,6 +8,7 @@ import type { PlainRecord } from './packed-batch.ts';
 import type { ProduceFailure } from './ports.ts';
 import { retryRecord } from './retry.ts';
 import type { Outcome } from './tally.ts';
+import type { RecordTrace } from './tracing.ts';
 import { countCode } from './transformation-stats.ts';
 import type { Unit } from './unit-gate.ts';
 import type { Version } from './version.ts';
@@ -22,6 +23,8 @@ export interface RefusedRecord {
 /** The lane a failed record belongs to. */
 export interface FailingLane {
   readonly assignment: Assignment;
+  /** undefined: the record is not traced. */
+  readonly trace: RecordTrace | undefined;
   /** Runs work that hands something to the sink; see Lane. True when all of it settled. */
   inUnit(alone: boolean, work: (unit: Unit) => Promise<boolean>): Promise<void>;
   /** One record has its outcome; `code`: why it was given up. */
@@ -66,6 +69,7 @@ export class FailedRecord {
     let failure = first;
     for (let attempt = 1; ; attempt += 1) {
       this.#count(failure);
+      this.#lane.trace?.failed(failure, attempt);
       if (decide(failure, attempt, config.errors) !== 'retry') break;
       // Draining or ended while it waited: the record stays unsettled, its next owner tries again (I1).
       if (!(await this.#lane.backoff(backoffMs(attempt, config.errors, rng)))) return false;
@@ -82,15 +86,18 @@ export class FailedRecord {
   /** undefined = it settled, or cannot any more. */
   #retry(): Promise<RecordFailure | undefined> {
     this.#context.stats.retries += 1;
-    return retryRecord(this.#version, this.#record, this.#lane.assignment, async (outcome) => {
+    const { assignment, trace } = this.#lane;
+    return retryRecord(this.#version, this.#record, assignment, trace, async (outcome) => {
       if (outcome.kind === 'failed') return outcome.failure;
       let failure: RecordFailure | undefined;
       await this.#lane.inUnit(this.#alone, async (unit) => {
         if (outcome.kind === 'output') {
           unit.handed();
+          const sent = trace?.sending(undefined);
           const produced = this.#context.sink.produce(outcome.range);
           this.#lane.hurryIfDraining();
           const refusals = await produced;
+          sent?.(refusals);
           if (this.#lane.assignment.ended) return false;
           if (refusals.length > 0) {
             const { offset } = this.#record;
@@ -147,11 +154,13 @@ export class FailedRecord {
     const { partition, offset } = this.#record;
     const refused = transaction?.refused.get(partition, offset)?.deadLetters ?? 0;
     const truncations = TRUNCATIONS.slice(refused);
-    const { assignment } = this.#lane;
+    const { assignment, trace } = this.#lane;
+    const span = trace?.sending(deadLetters.config.errors.deadLetterTopic);
     const sent = sendDeadLetter(sink, this.#record, failure, deadLetters, recordBytesMax, assignment, truncations);
     this.#lane.hurryIfDraining();
     try {
       await sent;
+      span?.([]);
     } catch (thrown) {
       const error = toStreamlineError(thrown);
       const byCluster = error.code === 'broker.transaction_aborted' && error.cause instanceof StreamlineError;

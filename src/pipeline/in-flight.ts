@@ -1,4 +1,5 @@
 import type { PackedBatch } from './packed-batch.ts';
+import type { BatchTrace } from './tracing.ts';
 import type { Version } from './version.ts';
 
 export interface InFlightLimits {
@@ -15,6 +16,7 @@ export interface BatchTicket {
   readonly polledMs: number;
   /** When its results were there; 0 before that. */
   executedMs: number;
+  readonly trace: BatchTrace | undefined;
 }
 
 interface OpenTicket extends BatchTicket {
@@ -56,10 +58,10 @@ export class InFlight {
     this.#waiting = callback;
   }
 
-  open(batch: PackedBatch, segments: number, version: Version, polledMs: number): BatchTicket {
+  open(batch: PackedBatch, segments: number, version: Version, polledMs: number, trace?: BatchTrace): BatchTicket {
     const bytes = batch.byteLength;
     const own = { segmentsOpen: segments, segmentsActive: segments, bytes };
-    const ticket: OpenTicket = { batch, version, polledMs, executedMs: 0, ...own };
+    const ticket: OpenTicket = { batch, version, trace, polledMs, executedMs: 0, ...own };
     this.#active += 1;
     this.#bytes += bytes;
     return ticket;

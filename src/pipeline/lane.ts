@@ -316,7 +316,9 @@ export class Lane {
     const { config, stamp } = version;
     const handedMs = clock.nowMs();
     measures.took('order', handedMs - executedMs, recordCount);
+    const sent = slot.ticket.trace?.sending(piece);
     if (piece.outputs === 0) {
+      sent?.([]);
       this.#settle(slot, receipt, recordCount, { filtered: piece.filtered });
       return true;
     }
@@ -341,6 +343,7 @@ export class Lane {
       this.#atProducer -= recordCount;
     }
     measures.took('produce', clock.nowMs() - handedMs, recordCount);
+    sent?.(failures);
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
     if (this.ended) return false;
     if (failures.length > 0) return this.#settleAround(failures, slot, work, piece, receipt, unit);
@@ -422,11 +425,16 @@ export class Lane {
   }
 
   #failedRecord(slot: Slot, piece: FailedPiece, receipt: Receipt): FailedRecord {
-    const { version } = slot.ticket;
+    const { version, trace: batchTrace } = slot.ticket;
+    const trace = batchTrace?.record(piece.lastRecord);
     const lane: FailingLane = {
       assignment: this.assignment,
+      trace,
       inUnit: (alone, work) => this.#inUnit(alone, work),
-      settle: (outcome, code) => this.#settle(slot, receipt, 1, outcome, code),
+      settle: (outcome, code) => {
+        trace?.settled(outcome);
+        this.#settle(slot, receipt, 1, outcome, code);
+      },
       refused: (failures, alone, recordOf) => this.#refused(failures, alone, recordOf),
       hurryIfDraining: () => this.#hurryIfDraining(),
       halt: (error) => this.#halt(error),

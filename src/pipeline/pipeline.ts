@@ -21,6 +21,7 @@ import type {
 } from './ports.ts';
 import { RefusedRecords } from './refused-records.ts';
 import type { Slot } from './slot.ts';
+import type { Tracing } from './tracing.ts';
 import { TransactionCommitter } from './transaction-committer.ts';
 import { emptyStats, type TransformationStats } from './transformation-stats.ts';
 import { UnitGate } from './unit-gate.ts';
@@ -57,6 +58,8 @@ export interface PipelineParts {
   readonly versionNumber?: number;
   readonly workerId: string;
   readonly log: PipelineLog;
+  /** undefined: there are no spans. */
+  readonly tracing?: Tracing | undefined;
   /** A version is done and its guests are gone; not called for those that `stop` closes. */
   readonly closed?: (executor: Executor) => void;
 }
@@ -151,12 +154,12 @@ export class Pipeline {
   }
 
   #offsetCommitter(): Committer {
-    const { clock, limits, source, log } = this.#parts;
+    const { clock, limits, source, log, tracing } = this.#parts;
     return new Committer({
       clock,
       intervalMs: limits.commitIntervalMs,
       committable: () => this.#committable([...this.#lanes.values()]),
-      commit: (offsets) => source.commit(offsets),
+      commit: (offsets) => spanOf(tracing?.committing(offsets), () => source.commit(offsets)),
       counts: this.measures.commits,
       refused: (error) => log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
       fail: (error) => this.#fail(error),
@@ -164,13 +167,16 @@ export class Pipeline {
   }
 
   #transactionCommitter(transactions: Transactions, { gate, refused }: LaneTransaction): TransactionCommitter {
-    const { clock, limits, source, sink, log } = this.#parts;
+    const { clock, limits, source, sink, log, tracing } = this.#parts;
     return new TransactionCommitter({
       clock,
       intervalMs: limits.transactionIntervalMs,
       gate,
       refused,
-      transactions,
+      transactions: {
+        commit: (offsets, member) => spanOf(tracing?.committing(offsets), () => transactions.commit(offsets, member)),
+        abort: () => transactions.abort(),
+      },
       counts: this.measures.commits,
       member: () => source.member(),
       lanes: () => [...this.#lanes.values()],
@@ -319,16 +325,17 @@ export class Pipeline {
   // ---- records ---------------------------------------------------------------------------------------------
 
   async #poll(): Promise<void> {
-    const { source, limits } = this.#parts;
+    const { source, limits, clock } = this.#parts;
     try {
       while (!this.#over) {
         if (this.#replay !== undefined) await this.#readAgain();
         if (!this.#hasRoom()) await this.#room();
         if (this.#over) break;
         if (this.#replay !== undefined) continue;
+        const beganMs = clock.nowMs();
         const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), POLL_WAIT_MS);
         this.#pollByMs = undefined;
-        if (batch !== undefined) this.#dispatch(batch);
+        if (batch !== undefined) this.#dispatch(batch, beganMs);
       }
     } catch (thrown) {
       this.#fail(toStreamlineError(thrown));
@@ -336,7 +343,8 @@ export class Pipeline {
     this.#replay?.resolve();
   }
 
-  #dispatch(batch: PackedBatch): void {
+  /** @param pollBeganMs by the clock */
+  #dispatch(batch: PackedBatch, pollBeganMs: number): void {
     // I5: records of a partition that is draining, or was given up while the poll was under way, are not ours any more.
     const lanes = batch.segments.map((segment) => {
       const lane = this.#lanes.get(segment.partition);
@@ -350,7 +358,9 @@ export class Pipeline {
     }
     this.measures.polled(batch.recordCount);
     const polledMs = this.#parts.clock.nowMs();
-    const ticket = this.#inFlight.open(batch, accepted, this.#versions.current, polledMs);
+    const version = this.#versions.current;
+    const trace = this.#parts.tracing?.polled(batch, version.config, pollBeganMs);
+    const ticket = this.#inFlight.open(batch, accepted, version, polledMs, trace);
     this.#versions.opened(ticket);
     const slots = batch.segments.map((segment, i): Slot | undefined => lanes[i]?.accept(segment, ticket));
     this.#executing += 1;
@@ -362,7 +372,8 @@ export class Pipeline {
     lanes: readonly (Lane | undefined)[],
     slots: readonly (Slot | undefined)[],
   ): Promise<void> {
-    const { batch } = ticket;
+    const { batch, trace } = ticket;
+    trace?.dispatched();
     try {
       const work = await this.#versions.execute(ticket);
       assert(work.segments.length === batch.segments.length, 'executor: a result for each segment');
@@ -374,6 +385,7 @@ export class Pipeline {
     }
     this.#executing -= 1;
     const work = this.#results.get(batch);
+    trace?.answered(work);
     for (const [i, slot] of slots.entries()) {
       const segment = work?.segments[i];
       if (slot === undefined) continue;
@@ -394,9 +406,10 @@ export class Pipeline {
 
   /** The last segment of a batch is done: nothing points into its buffers any more. */
   #release(ticket: BatchTicket): void {
-    const { batch, version } = ticket;
+    const { batch, version, trace } = ticket;
     const work = this.#results.get(batch);
     this.#results.delete(batch);
+    trace?.ended();
     try {
       if (work !== undefined) version.executor.release(work);
       this.#parts.source.release(batch);
@@ -426,8 +439,9 @@ export class Pipeline {
         continue;
       }
       this.#park();
+      const beganMs = clock.nowMs();
       const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), 0);
-      if (batch !== undefined) this.#dispatch(batch);
+      if (batch !== undefined) this.#dispatch(batch, beganMs);
       this.#pollByMs = clock.nowMs() + KEEP_ALIVE_MS;
     }
     this.#unpark();
@@ -565,5 +579,17 @@ export class Pipeline {
     // Nobody is told of what breaks while it is taken down on purpose: its owner would start it again.
     if (this.#stopping) this.#parts.log.warn({ code: error.code, err: error.message }, 'failed while stopping');
     else this.#failed(error);
+  }
+}
+
+/** Ends a span, if there is one, with what comes of the work. */
+async function spanOf(end: ReturnType<Tracing['committing']> | undefined, work: () => Promise<void>): Promise<void> {
+  if (end === undefined) return work();
+  try {
+    await work();
+    end();
+  } catch (thrown) {
+    end(toStreamlineError(thrown));
+    throw thrown;
   }
 }

@@ -3,6 +3,7 @@ import type { StreamlineError } from '../base/error.ts';
 import type { TopicName } from '../spec/transformation-config.ts';
 import type { Assignment } from './assignment.ts';
 import type { PackedBatch, RecordHeader } from './packed-batch.ts';
+import type { TraceOrder, TracedRecord } from './tracing.ts';
 
 /*
  * What the data path needs from the outside. Adapters (kafka/, guest/, the simulation's fakes) implement these;
@@ -91,6 +92,10 @@ export interface WorkResult {
   readonly topics: readonly string[];
   /** How long a guest was at it, from the first record to the last; undefined: it is not known. */
   readonly elapsedMs?: number;
+  /** Records that are traced, in order; undefined: none. */
+  readonly traced?: readonly TracedRecord[] | undefined;
+  /** Records that others sample and that were more than TraceOrder allows. */
+  readonly untraced?: number;
 }
 
 /** Runs filter → transform → route over batches. Implementations: threads (production), in-thread (tests, tools). */
@@ -100,8 +105,9 @@ export interface Executor {
   /**
    * A record's failure is an entry; a rejection (StreamlineError guest.*) means the transform as a whole cannot go on.
    * Calls may finish out of order.
+   * @param trace undefined: nothing of it is traced
    */
-  execute(batch: PackedBatch): Promise<WorkResult>;
+  execute(batch: PackedBatch, trace?: TraceOrder): Promise<WorkResult>;
   /** The result's buffer may be reused. Called once a result; after `close` too, for what was under way then. */
   release(result: WorkResult): void;
   close(): Promise<void>;

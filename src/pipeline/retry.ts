@@ -5,6 +5,7 @@ import { packBatch, type PlainRecord } from './packed-batch.ts';
 import { KIND_FAILED, KIND_FILTERED, ResultReader } from './packed-results.ts';
 import type { OutputRange, WorkResult } from './ports.ts';
 import { refusedTopics } from './refused-topics.ts';
+import type { RecordTrace } from './tracing.ts';
 import type { Version } from './version.ts';
 
 /** The version that had the record first: it tries again. */
@@ -22,10 +23,12 @@ export async function retryRecord<T>(
   ports: RetryPorts,
   record: PlainRecord,
   assignment: Assignment,
+  trace: RecordTrace | undefined,
   use: (outcome: RetryOutcome) => Promise<T>,
 ): Promise<T> {
   const batch = packBatch([record]);
-  const work = await ports.executor.execute(batch);
+  const work = await ports.executor.execute(batch, trace?.order);
+  trace?.tried(work);
   const { config } = ports;
   const [segment] = work.segments;
   assert(segment !== undefined && segment.endByte > segment.startByte, 'retry: no result for the record');

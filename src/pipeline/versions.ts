@@ -125,12 +125,12 @@ export class Versions {
   /** Runs a batch. One of a version on trial that traps is done again by the one before, and so is all that comes. */
   async execute(ticket: BatchTicket): Promise<WorkResult> {
     const trial = this.#trial;
-    const { batch, version } = ticket;
-    if (trial === undefined || trial.version !== version) return version.executor.execute(batch);
+    const { batch, version, trace } = ticket;
+    if (trial === undefined || trial.version !== version) return version.executor.execute(batch, trace?.order);
     let work: WorkResult | undefined;
     let trap: StreamlineError | undefined;
     try {
-      work = await version.executor.execute(batch);
+      work = await version.executor.execute(batch, trace?.order);
       trap = trapIn(work, batch, version.config.inputTopic);
     } catch (thrown) {
       trap = toStreamlineError(thrown);

@@ -87,8 +87,8 @@ export class CrashPoint {
 
   watchExecutor(executor: Executor): void {
     const execute = executor.execute.bind(executor);
-    executor.execute = async (batch) => {
-      const result = await execute(batch);
+    executor.execute = async (batch, trace) => {
+      const result = await execute(batch, trace);
       this.passed('transformed');
       return result;
     };

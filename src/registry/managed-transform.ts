@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import type { Rng } from '../base/rng.ts';
 import type { PipelineLimits, PipelineLog } from '../pipeline/pipeline.ts';
+import type { Tracing } from '../pipeline/tracing.ts';
 import type { VersionParts } from '../pipeline/version.ts';
 import type { Switch } from '../pipeline/versions.ts';
 import { groupChanges } from '../spec/group-changes.ts';
@@ -34,6 +35,8 @@ export interface ManagedOptions {
   readonly rng: Rng;
   readonly workerId: string;
   readonly log: TransformLog;
+  /** The spans of one run; undefined: there are none. */
+  readonly tracing?: () => Tracing | undefined;
   /** `features.wasm_transforms`: off means that nothing starts and no group is joined; every transform is STOPPED. */
   readonly enabled: boolean;
   /** Of the files when the spec was read. */

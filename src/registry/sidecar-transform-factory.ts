@@ -11,14 +11,16 @@ import type { GuestLog } from '../guest/host-functions/log-buffer.ts';
 import { poolLimits, ThreadedExecutor } from '../guest/threaded-executor.ts';
 import { KafkaAdmin } from '../kafka/kafka-admin.ts';
 import { RoutedTopics } from '../kafka/routed-topics.ts';
-import { checkTopics } from '../kafka/topic-check.ts';
+import { checkTopics, ensureTopic } from '../kafka/topic-check.ts';
 import { chooseTransport, type KafkaTransport } from '../kafka/transport.ts';
 import type { Logger } from '../observe/log.ts';
+import type { LogSink } from '../observe/log-topic.ts';
+import { Assignment } from '../pipeline/assignment.ts';
 import { checkRoutes, missingModule, modulePath } from '../spec/late-fault.ts';
 import type { SidecarConfig } from '../spec/sidecar-config.ts';
 import { isBuiltin } from '../spec/spec-name.ts';
 import { placeOf } from '../spec/spec-place.ts';
-import type { TransformationConfig } from '../spec/transformation-config.ts';
+import type { TopicName, TransformationConfig } from '../spec/transformation-config.ts';
 import type { CrashPoint } from './crash-point.ts';
 import { SchemaDesk } from './transform-schemas.ts';
 import { transactionSettings } from './transaction-settings.ts';
@@ -231,6 +233,27 @@ export class SidecarTransformFactory implements TransformFactory {
       clock: this.#clock,
     });
     return { partitions, directory };
+  }
+
+  /** A producer of its own for log lines: what it says is said by the sidecar, not by a transform. */
+  async logSink(topic: TopicName, lost: (error: StreamlineError) => void): Promise<LogSink> {
+    const { topics, limits, kafka } = this.#config;
+    const admin = await this.admin();
+    await ensureTopic(admin, 'sidecar.yaml', topic, '/logging/topic', topics.partitions ?? 1, topics.create);
+    const sink = this.transport.sink({
+      ...{ kafka: kafka.reveal(), clientId: 'streamline.logs', logger: this.#log, clock: this.#clock },
+      ...{ recordBytesMax: limits.recordBytes, knownTopic: topic, flushIntervalMs: FLUSH_INTERVAL_MAX_MS },
+    });
+    await sink.start(lost);
+    const assignment = new Assignment(0, 0);
+    return {
+      send: (key, value, timestampMs) =>
+        sink.produceOne({
+          ...{ topic, headers: [], timestampMs, assignment },
+          ...{ key: Buffer.from(key), value: Buffer.from(value) },
+        }),
+      close: (timeoutMs) => sink.close(timeoutMs).catch(() => undefined),
+    };
   }
 
   async close(): Promise<void> {

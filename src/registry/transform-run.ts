@@ -34,10 +34,11 @@ export class TransformRun {
     const { config, engine, edge, versionNumber } = parts;
     const { source, sink, topics } = edge;
     const { executor, files } = engine;
-    const { limits, clock, rng, workerId, log, stallTimeoutMs } = options;
+    const { limits, clock, rng, workerId, log, stallTimeoutMs, tracing } = options;
     const version = { config, executor, topics, moduleSha256: digestsOf(files).moduleSha256, versionNumber };
     const closed = (gone: Executor): void => this.#closed(gone);
-    const pipeline = new Pipeline({ ...version, limits, source, sink, clock, rng, workerId, log, closed }, failed);
+    const ports = { source, sink, clock, rng, log, tracing: tracing?.() };
+    const pipeline = new Pipeline({ ...version, ...ports, limits, workerId, closed }, failed);
     this.pipeline = pipeline;
     this.#edge = edge;
     this.#engines = new Map([[executor, engine]]);

@@ -30,6 +30,13 @@ export class KafkaSettings {
     return Object.fromEntries([...this.#settings].map(([name, { value }]) => [name, value]));
   }
 
+  /** Values that no text may show. A password of digits alone is a number to YAML. */
+  secrets(): readonly string[] {
+    return [...this.#settings].flatMap(([name, { value }]) =>
+      isSecretProperty(name) && typeof value !== 'boolean' ? [String(value)] : [],
+    );
+  }
+
   redacted(): Record<string, KafkaValue> {
     return Object.fromEntries([...this.#settings].map(([name, setting]) => [name, shown(name, setting)]));
   }

@@ -63,6 +63,7 @@ test('an empty file, comments alone and {} give the defaults', () => {
       features: { wasmTransforms: true },
       compilation: 'aot',
       logLevel: 'info',
+      logging: { topic: undefined },
     });
   }
 });

@@ -14,6 +14,7 @@ import { expandSecrets } from './secret-reference.ts';
 import type { SecretResolver } from './secret-reference.ts';
 import { sidecarGuide, sidecarSchema } from './sidecar-schema.ts';
 import type { SidecarFields } from './sidecar-schema.ts';
+import type { TopicName } from './transformation-config.ts';
 import { nodeAt, offsetAt } from './yaml-value.ts';
 import { readYaml } from './yaml-tree.ts';
 import type { YamlField, YamlMap, YamlNode } from './yaml-tree.ts';
@@ -81,6 +82,10 @@ export interface SidecarConfig {
   readonly features: { readonly wasmTransforms: boolean };
   readonly compilation: 'aot' | 'jit';
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  readonly logging: {
+    /** undefined: lines go to standard output only. */
+    readonly topic: TopicName | undefined;
+  };
 }
 
 export type SidecarOutcome =
@@ -151,6 +156,7 @@ function configFrom(
     features: { wasmTransforms: fields.features.wasm_transforms && options.wasmTransforms !== 'off' },
     compilation: fields.compilation,
     logLevel: fields.log_level,
+    logging: { topic: fields.logging.topic as TopicName | undefined },
   };
 }
 

@@ -5,6 +5,7 @@ import type { FormFault } from './check-shape.ts';
 import { FieldGuide } from './field-guide.ts';
 import { quoted } from './quoted.ts';
 import { registryUrlFault } from './registry-url.ts';
+import { topicFault, TOPIC_PATTERN } from './spec-name.ts';
 
 /* The shape of sidecar.yaml: names, types, ranges, defaults. */
 
@@ -242,6 +243,21 @@ export const sidecarSchema = z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])
       .default('info')
       .describe('Least level logged.'),
+    logging: z
+      .strictObject({
+        topic: textOf((text): FormFault | undefined => {
+          const fault = topicFault(text);
+          return fault && { ...fault, code: 'config.invalid' };
+        }, TOPIC_PATTERN)
+          .meta({
+            description:
+              'Topic that the log lines of transforms are sent to too, as OpenTelemetry log records in JSON.',
+            examples: ['streamline.transform-logs'],
+          })
+          .optional(),
+      })
+      .prefault({})
+      .describe('Where log lines go besides standard output.'),
   })
   .meta({ title: 'Streamline sidecar configuration' });
 

@@ -1,4 +1,5 @@
 import { StreamlineError } from '../../base/error.ts';
+import { printable } from '../../base/printable.ts';
 import type { PreparedComponent } from '../../catalog/component-plan.ts';
 import { FUEL_PER_MS, type PreparedModule } from '../../catalog/prepared-module.ts';
 import { RESULT } from '../../pipeline/packed-results.ts';
@@ -9,7 +10,6 @@ import { writeUnshownTombstone } from '../unshown-tombstone.ts';
 import type { BatchContext, Guest } from '../guest.ts';
 import type { componentFunctions } from '../host-functions/component.ts';
 import type { HostContext } from '../host-functions/host-context.ts';
-import { printable } from '../host-functions/log-buffer.ts';
 import { ComponentInstance, type Lifted } from './component-instance.ts';
 import { RecordLowering } from './record-lowering.ts';
 import { lie, RESULT_RECORD, ResultLifting } from './result-lifting.ts';
@@ -126,9 +126,11 @@ export class ComponentGuest implements Guest {
       writer.failed(recordIndex, 'record.too_large', text, 0);
       return true;
     }
+    const { times, stage } = this.#host;
     this.#host.enter(batch, at);
     this.#fuelGiven = fuelMax;
     this.#instance.setFuel(fuelMax);
+    times?.begin();
     let result = -1;
     let sound = true;
     try {
@@ -144,6 +146,7 @@ export class ComponentGuest implements Guest {
       writer.failed(recordIndex, failure.code, failure.message, this.#fuelUsed());
       sound = thrown instanceof GuestFault && ORDERLY.has(failure.code);
     }
+    times?.end('transform', stage);
     return sound && this.#release(result);
   }
 

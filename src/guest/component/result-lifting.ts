@@ -1,3 +1,4 @@
+import { printable } from '../../base/printable.ts';
 import { isUtf8 } from 'node:buffer';
 import {
   CONTINUES,
@@ -12,7 +13,6 @@ import type { GuestLimits } from '../guest-config.ts';
 import { GuestFault } from '../guest-failure.ts';
 import type { GuestMemory } from '../guest-memory.ts';
 import type { BatchContext } from '../guest.ts';
-import { printable } from '../host-functions/log-buffer.ts';
 import { TOPIC_BYTES_MAX } from '../topic-table.ts';
 import { HEADER } from './record-lowering.ts';
 

@@ -1,6 +1,7 @@
 import type { BatchReader } from '../../pipeline/packed-batch.ts';
 import type { GuestMemory } from '../guest-memory.ts';
 import type { BatchContext } from '../guest.ts';
+import type { PhaseTimes } from '../phase-times.ts';
 import type { RecordOutputs } from '../record-outputs.ts';
 import type { TopicTable } from '../topic-table.ts';
 import type { GuestMetrics } from './guest-metrics.ts';
@@ -41,6 +42,10 @@ export class HostContext {
   readonly outputs: RecordOutputs;
   /** Topic names of the batch under way. */
   topics: TopicTable | undefined;
+  /** While the record under way is traced. */
+  times: PhaseTimes | undefined;
+  /** Of a chain, from 0. */
+  readonly stage: number;
   /** Nanoseconds, moved by each look at the clock and never by time itself: see wasi.ts. */
   monotonicNs = 0n;
   #fault: unknown;
@@ -51,7 +56,8 @@ export class HostContext {
   #keySchema: SchemaIdentity | undefined;
   #valueSchema: SchemaIdentity | undefined;
 
-  constructor(inputTopic: string, log: LogBuffer, outputs: RecordOutputs, metrics: GuestMetrics) {
+  constructor(inputTopic: string, log: LogBuffer, outputs: RecordOutputs, metrics: GuestMetrics, stage = 0) {
+    this.stage = stage;
     this.metrics = metrics;
     this.inputTopic = inputTopic;
     this.log = log;

@@ -317,3 +317,35 @@ void test('the log rate is per second of the time it is told', () => {
   assert.equal(flood(), 2);
   assert.equal(log.take().dropped, 8);
 });
+
+test('whichever way a guest takes to the log, it makes one line and drives no terminal', () => {
+  const { call, context, memory } = host();
+  const text = 'a\u001b[31mb\u001b]0;t\u0007\r\n{"level":"error"}\u202ec\u2066d\u0085e';
+  const shown = 'ab {"level":"error"} c d e';
+  const bytes = Buffer.from(text);
+  memory.view.bytes.set(bytes, 1024);
+  call('streamline', 'log', 2, 1024, bytes.length);
+  for (const descriptor of [1, 2]) {
+    // Without its line feed, which ends a line there.
+    const written = Buffer.from(text.replace('\n', '\t'));
+    memory.view.bytes.set(written, 4096);
+    memory.view.bytes.writeUInt32LE(4096, 8);
+    memory.view.bytes.writeUInt32LE(written.length, 12);
+    assert.equal(call('wasi_snapshot_preview1', 'fd_write', descriptor, 8, 1, 16), 0);
+  }
+  assert.deepEqual(
+    context.log.take().lines.map((line) => [line.level, line.text]),
+    [
+      ['info', shown],
+      ['info', shown],
+      ['warn', shown],
+    ],
+  );
+  const utf16 = Buffer.from(text, 'utf16le');
+  memory.view.bytes.writeUInt32LE(utf16.length, 8188);
+  memory.view.bytes.set(utf16, 8192);
+  assert.throws(
+    () => call('env', 'abort', 8192, 0, 1, 2),
+    (thrown) => thrown instanceof GuestAbort && thrown.message === `abort: ${shown}`,
+  );
+});

@@ -1,3 +1,5 @@
+import { printable } from '../../base/printable.ts';
+
 export type GuestLogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 
 const LEVELS: readonly GuestLogLevel[] = ['trace', 'debug', 'info', 'warn', 'error'];
@@ -104,9 +106,4 @@ export class LogBuffer {
     this.#dropped = 0;
     return taken;
   }
-}
-
-/** Control characters (and the line separators) could forge other lines or drive a terminal. */
-export function printable(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();
 }

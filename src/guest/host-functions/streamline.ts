@@ -1,8 +1,9 @@
+import { printable } from '../../base/printable.ts';
 import type { KNOWN_IMPORTS } from '../../catalog/known-imports.ts';
 import type { RecordFunctions } from './record-functions.ts';
 import { METRIC_FUEL, METRIC_NAME_BYTES_MAX, NO_METRIC } from './guest-metrics.ts';
 import { CALL_FUEL, LOG_LINE_FUEL, type HostContext, type SchemaIdentity } from './host-context.ts';
-import { guestLogLevel, printable } from './log-buffer.ts';
+import { guestLogLevel } from './log-buffer.ts';
 
 const NO_NAME = Buffer.alloc(0);
 const ABORT_MESSAGE_UNITS_MAX = 512;

@@ -65,8 +65,8 @@ function proceed(id: number, step: () => WorkResult | SchemasNeeded): void {
 /** Asked for behind the records' back, and not answered yet. */
 const asked = new Set<SchemaWish>();
 
-function runBatch({ id, batch, condemned, result }: BatchInput): void {
-  proceed(id, () => runner.run(id, batch, condemned, result));
+function runBatch({ id, batch, condemned, result, trace }: BatchInput): void {
+  proceed(id, () => runner.run(id, batch, condemned, result, trace));
 }
 
 function take(answers: readonly (readonly [SchemaWish, SchemaAnswer])[]): void {

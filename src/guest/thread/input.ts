@@ -1,5 +1,6 @@
 import type { SchemaAnswer, SchemaWish } from '../../codec/schema.ts';
 import type { Condemned } from '../../pipeline/ports.ts';
+import type { TraceOrder } from '../../pipeline/tracing.ts';
 import type { GuestSource } from '../batch-runner.ts';
 
 /** What a guest thread is started with. */
@@ -19,6 +20,8 @@ export type ThreadInput =
       readonly condemned: readonly Condemned[];
       /** Where to put the results, or to replace by a larger one. */
       readonly result: SharedArrayBuffer;
+      /** undefined: nothing of it is traced. */
+      readonly trace: TraceOrder | undefined;
     }
   /** What was asked for; the batch that waits goes on. */
   | { readonly kind: 'schemas'; readonly answers: readonly (readonly [SchemaWish, SchemaAnswer])[] }

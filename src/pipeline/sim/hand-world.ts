@@ -30,6 +30,7 @@ import type {
 } from '../ports.ts';
 import { BufferWatch } from './buffer-watch.ts';
 import { settled, SimClock } from './sim-clock.ts';
+import type { TraceOrder, Tracing } from '../tracing.ts';
 import { simConfig } from './sim-config.ts';
 
 /** A record by hand; its value says nothing to the guest, its place does (HandExecutor.fates). */
@@ -161,7 +162,11 @@ export class HandExecutor implements Executor {
     this.closing.promise.catch(() => undefined);
   }
 
-  execute(batch: PackedBatch): Promise<WorkResult> {
+  /** What each batch was to be traced by. */
+  readonly orders: (TraceOrder | undefined)[] = [];
+
+  execute(batch: PackedBatch, trace?: TraceOrder): Promise<WorkResult> {
+    this.orders.push(trace);
     return this.#buffers.reading([batch.buffer], this.#execute(batch));
   }
 
@@ -353,6 +358,7 @@ export interface HandOptions {
   readonly ordering?: 'partition' | 'key';
   readonly delivery?: TransformationConfig['delivery'];
   readonly limits?: Partial<PipelineLimits>;
+  readonly tracing?: Tracing;
 }
 
 /** One pipeline whose whole surroundings the test moves by hand. */
@@ -392,6 +398,7 @@ export class HandWorld {
         rng: () => 0.5,
         moduleSha256: 'ab12',
         workerId: 'w1',
+        tracing: options.tracing,
         log: { info: () => undefined, warn: (_, message) => void this.warnings.push(message) },
       },
       (error) => void this.failures.push(error),
