@@ -267,34 +267,39 @@ export class BatchRunner {
     const { latencies, fuels } = control;
     const progress = work.progress;
     // One look at the clock a record (75 ns): the end of one is the beginning of the next.
-    let beganMs = performance.now();
+    const startedMs = performance.now();
+    let beganMs = startedMs;
     const end = segment.firstRecord + segment.recordCount;
-    for (let i = segment.firstRecord + progress.records; i < end; i += 1) {
-      control.progressed(i);
-      this.#log.nowMs = beganMs;
-      const entryAt = writer.byteLength;
-      const recordAt = reader.recordAt(i);
-      const sentence = sentences.size === 0 ? undefined : sentences.get(i);
-      if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
-      else if (!this.#runRecord(recordAt, i)) this.#stages[0].drop();
-      const kind = writer.view.getUint8(entryAt + RESULT.kind);
-      const fuelUsed = writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
-      progress.fuelUsed += fuelUsed;
-      const fuel = latencyBucket(fuelUsed);
-      fuels[fuel] = (fuels[fuel] ?? 0) + 1;
-      progress.inputBytes += reader.bodyBytes(recordAt);
-      if (kind === KIND_OUTPUT) progress.outputBytes += writer.bodyBytes(entryAt, reader, recordAt);
-      else if (kind === KIND_FILTERED) progress.filtered += 1;
-      else progress.failed += 1;
-      // Each name is looked up in the cluster, and may be created there: not for outputs that were taken back.
-      if (kind !== KIND_OUTPUT) work.topics.rewind(work.topicCount);
-      work.topicCount = work.topics.names.length;
-      progress.records += 1;
-      const endedMs = performance.now();
-      progress.elapsedMs += endedMs - beganMs;
-      const bucket = latencyBucket((endedMs - beganMs) * 1e6);
-      latencies[bucket] = (latencies[bucket] ?? 0) + 1;
-      beganMs = endedMs;
+    try {
+      for (let i = segment.firstRecord + progress.records; i < end; i += 1) {
+        control.progressed(i);
+        this.#log.nowMs = beganMs;
+        const entryAt = writer.byteLength;
+        const recordAt = reader.recordAt(i);
+        const sentence = sentences.size === 0 ? undefined : sentences.get(i);
+        if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
+        else if (!this.#runRecord(recordAt, i)) this.#stages[0].drop();
+        const kind = writer.view.getUint8(entryAt + RESULT.kind);
+        const fuelUsed = writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
+        progress.fuelUsed += fuelUsed;
+        const fuel = latencyBucket(fuelUsed);
+        fuels[fuel] = (fuels[fuel] ?? 0) + 1;
+        const inputBytes = reader.bodyBytes(recordAt);
+        progress.inputBytes += inputBytes;
+        if (kind === KIND_OUTPUT) progress.outputBytes += writer.bodyBytes(entryAt, reader, recordAt, inputBytes);
+        else if (kind === KIND_FILTERED) progress.filtered += 1;
+        else progress.failed += 1;
+        // Each name is looked up in the cluster, and may be created there: not for outputs that were taken back.
+        if (kind !== KIND_OUTPUT) work.topics.rewind(work.topicCount);
+        work.topicCount = work.topics.names.length;
+        progress.records += 1;
+        const endedMs = performance.now();
+        const bucket = latencyBucket((endedMs - beganMs) * 1e6);
+        latencies[bucket] = (latencies[bucket] ?? 0) + 1;
+        beganMs = endedMs;
+      }
+    } finally {
+      progress.elapsedMs += beganMs - startedMs;
     }
     control.progressed(end);
     control.count(progress);
