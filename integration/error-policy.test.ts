@@ -49,7 +49,10 @@ function assertMeasured(metrics: MetricSample, transform: string, input: readonl
     [length, length, length - 1],
   );
   // Keys and values; the harness adds headers.
-  const bytes = input.reduce((sum, { key, value }) => sum + Buffer.byteLength(`${key}${value}`), 0);
+  const bytes = input.reduce(
+    (sum, { key, value }) => sum + Buffer.byteLength(key ?? '') + Buffer.byteLength(value ?? ''),
+    0,
+  );
   const [inputBytes, outputBytes] = [of('input_bytes_total'), of('output_bytes_total')];
   assert.ok(inputBytes >= bytes && inputBytes < bytes + 200 * length, `${inputBytes} of ${bytes} bytes`);
   assert.ok(outputBytes > 0 && outputBytes < inputBytes, `${outputBytes} bytes out`);
