@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- engine|e2e|bridge [--json FILE] [--quick] [--rounds N] [--records N]`: the figures of bench/README.md, measured on
+ * `npm run bench -- engine|metrics|e2e|bridge [--json FILE] [--quick] [--rounds N] [--records N]`: the figures of bench/README.md, measured on
  * this machine. Nothing here decides whether a test passes.
  */
 import { spawn } from 'node:child_process';
@@ -8,13 +8,17 @@ import { ClusterUnavailable } from '../integration/cluster/cluster.ts';
 import { NODE_ARGUMENTS } from '../src/catalog/compilation-mode.ts';
 import { printTable, say, writeRows, type Row } from './rows.ts';
 
-const USAGE = `usage: npm run bench -- engine|e2e|bridge [options]
+const USAGE = `usage: npm run bench -- engine|metrics|e2e|bridge [options]
   --json FILE    write the rows {"name", "value", "unit"}
   --quick        a smoke run: everything once and short, the figures mean little
   --rounds N     interleaved rounds of each measurement (engine 5, the others 3)
   --records N    e2e, bridge: records copied in a round (1,000,000); memory is watched over five times as many
+<<<<<<< HEAD
   --only A,B     e2e, bridge: some of copies, traces, latency, memory; e2e also chains; engine: some of guests, formats, chains,
                  metering, spin, neighbour, threads
+=======
+  --only A,B     e2e, bridge: some of copies, latency, memory; bridge: scraped too; engine: some of guests, formats, metering, spin, neighbour, threads
+>>>>>>> h/metrics
   --profile DIR  e2e, bridge: write a CPU profile of each sidecar's main thread; costs throughput`;
 
 export interface BenchOptions {
@@ -38,6 +42,7 @@ type Suite = (options: BenchOptions) => Promise<Row[]>;
 
 const SUITES: Readonly<Record<string, Suite>> = {
   engine: async (options) => (await import('./engine/engine-bench.ts')).engineBench(options),
+  metrics: async (options) => (await import('./metrics/metrics-bench.ts')).metricsBench(options),
   e2e: async (options) => (await import('./e2e/e2e-bench.ts')).e2eBench(options),
   bridge: async (options) => (await import('./bridge/bridge-bench.ts')).bridgeBench(options),
 };

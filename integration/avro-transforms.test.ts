@@ -45,7 +45,9 @@ avroTest(
     const id = await register(registry, subject, API_LOG);
     rig.deploy({ wasm_module: 'transforms/json_to_avro.wasm', config: { schema_registry_subject: subject } });
     const sidecar = await rig.start();
-    await sidecar.settles(rig.name, samples.length);
+    const metrics = await sidecar.settles(rig.name, samples.length);
+    assert.ok(metrics.sum('streamline_schema_registry_requests_total', { result: 'ok' }) >= 1);
+    assert.ok(metrics.sum('streamline_schema_registry_latency_seconds_sum') > 0);
 
     const ledger = await rig.ledger();
     const sampleOf = (record: string): SampleRecord => samples[Number(record)] ?? assert.fail(record);

@@ -3,6 +3,7 @@ import { clusterTest } from '../testcontainers.config.ts';
 import { createTopic, type RecordToProduce } from './cluster/client.ts';
 import { recordValue } from './guests/verdicts.ts';
 import { headerOf } from './harness/spec.ts';
+import type { MetricSample } from './harness/metric-sample.ts';
 import { Rig } from './harness/rig.ts';
 
 /* What becomes of a failed record: retries, dead letters of any size, skip, stop, the breaker. */
@@ -23,12 +24,50 @@ function records(count: number, order: string, bad: (i: number) => boolean, part
   }));
 }
 
+/** What is measured beside the outcomes, of records of which the first was retried four times and dead-lettered. */
+function assertMeasured(metrics: MetricSample, transform: string, input: readonly RecordToProduce[]): void {
+  const of = (name: string, labels: Readonly<Record<string, string>> = {}): number =>
+    metrics.sum(`streamline_transform_${name}`, { transform, ...labels });
+  const { length } = input;
+  assert.deepEqual([of('dead_letters_total'), of('dead_letters_total', { code: 'guest.trap' })], [1, 1]);
+  assert.deepEqual(
+    ['guest', 'order', 'produce', 'commit'].map((step) => of('queued_records', { step })),
+    [0, 0, 0, 0],
+  );
+  assert.equal(of('batch_records_sum'), length);
+  const attempts = length + 4;
+  assert.deepEqual([of('fuel_units_count'), of('execution_latency_seconds_count')], [attempts, attempts]);
+  assert.equal(of('end_to_end_latency_seconds_count'), length);
+  // The one that failed waited for its retries.
+  assert.equal(
+    of('end_to_end_latency_seconds_bucket', { le: '+Inf' }) - of('end_to_end_latency_seconds_bucket', { le: '2.5' }) >=
+      1,
+    true,
+  );
+  assert.deepEqual(
+    ['queue', 'guest', 'produce'].map((step) => of('step_latency_seconds_count', { step })),
+    [length, length, length - 1],
+  );
+  // Keys and values; the harness adds headers.
+  const bytes = input.reduce(
+    (sum, { key, value }) => sum + Buffer.byteLength(key ?? '') + Buffer.byteLength(value ?? ''),
+    0,
+  );
+  const [inputBytes, outputBytes] = [of('input_bytes_total'), of('output_bytes_total')];
+  assert.ok(inputBytes >= bytes && inputBytes < bytes + 200 * length, `${inputBytes} of ${bytes} bytes`);
+  assert.ok(outputBytes > 0 && outputBytes < inputBytes, `${outputBytes} bytes out`);
+  assert.ok(of('rebalances_total', { event: 'assigned' }) >= 1 && of('partitions') === 3);
+  assert.equal(of('info', { version: '1' }), 1);
+  assert.equal(metrics.sum('streamline_sidecar_info'), 1);
+}
+
 clusterTest(
   'retries with backoff hold up their own partition only, then the dead letter (I1, I2, I3)',
   async (cluster, t) => {
     const { bootstrap } = cluster;
+    const input = records(6000, 'trap', (i) => i === 0, 3);
     const rig = await Rig.create(t, bootstrap, {
-      records: records(6000, 'trap', (i) => i === 0, 3),
+      records: input,
       partitions: 3,
       spec: { ...MISBEHAVE, errors: { max_retries: 4, retry_backoff_ms: 800, retry_backoff_max_ms: 800 } },
     });
@@ -38,6 +77,7 @@ clusterTest(
     const metrics = await sidecar.settles(rig.name, 6000);
     assert.equal(metrics.sum('streamline_transform_retries_total', { transform: rig.name }), 4);
     assert.equal(metrics.sum('streamline_transform_errors_total', { transform: rig.name, code: 'guest.trap' }), 5);
+    assertMeasured(metrics, rig.name, input);
     await sidecar.stop();
     const ledger = await rig.ledger();
     ledger.assertAccounted(({ id }) => (id === '0' ? ['guest.trap'] : 'output'));
@@ -58,6 +98,7 @@ clusterTest('skip drops what fails and counts it (I2)', async ({ bootstrap }, t)
   const sidecar = await rig.start();
   const metrics = await sidecar.settles(rig.name, 1000);
   assert.deepEqual([metrics.settled(rig.name, 'skipped'), metrics.settled(rig.name, 'output')], [100, 900]);
+  assert.equal(metrics.sum('streamline_transform_skipped_records_total', { code: 'guest.trap' }), 100);
   await sidecar.stop();
   const ledger = await rig.ledger([rig.out], []);
   ledger.assertAccounted(({ id }) => (Number(id) % 10 === 3 ? 'dropped' : 'output'));

@@ -52,6 +52,8 @@ clusterTest(
     const second = await Sidecar.start(other);
     await works(second, rig);
     await works(first, rig);
+    const moves = (await first.metrics()).sum('streamline_transform_rebalances_total', { event: 'revoked' });
+    assert.ok(moves >= 1, 'the second one got its share from the first');
     await first.stop();
     await works(second, rig);
     const third = await rig.start();

@@ -3,6 +3,7 @@ import { BARE_LOOP, connectContestants, sidecarContestant, unlessLeftOut, type C
 import { copyRounds, rateRows, ratioRow } from '../e2e/copies.ts';
 import { MASK_CONFIG } from '../e2e/input.ts';
 import { latencyFigures, latencySeconds } from '../e2e/latency.ts';
+import { scrapedContestant } from '../e2e/scraper.ts';
 import { loadFigures, memoryRows } from '../e2e/load.ts';
 import { fillInput, onCluster, type BenchContext } from '../e2e/on-cluster.ts';
 import type { BenchOptions } from '../main.ts';
@@ -25,6 +26,11 @@ export function bridgeBench(options: BenchOptions): Promise<Row[]> {
       say(`bridge: copies of ${records} records on ${provider}, ${rounds} rounds`);
       await fillInput(context, records);
       rows.push(...(await copyFigures(context)));
+    }
+    if (context.wants('scraped')) {
+      say('bridge: copies while all metrics are read each second');
+      await fillInput(context, records);
+      rows.push(...(await scrapedFigures(context)));
     }
     if (context.wants('latency')) {
       say('bridge: latency at 5,000 records/s');
@@ -58,6 +64,14 @@ async function contestants(context: BenchContext): Promise<Contestant[]> {
     sidecarContestant('mask', MASK, ON_BRIDGE),
     sidecarContestant('mask_rust', { module: 'mask_pii_seed.wasm', config: MASK_CONFIG, payload: 'value' }, ON_BRIDGE),
   ];
+}
+
+/** A ratio of two that differ in nothing else. */
+async function scrapedFigures(context: BenchContext): Promise<Row[]> {
+  const passThrough = { module: 'pass_through.wasm' };
+  const alone = sidecarContestant('alone', passThrough, ON_BRIDGE);
+  const rates = await copyRounds(context, [alone, scrapedContestant('scraped', passThrough, ON_BRIDGE)]);
+  return [...ratioRow('bridge', rates, 'scraped', 'alone'), ...ratioRow('bridge', rates, 'scraped', 'alone', 'cpu_to')];
 }
 
 async function copyFigures(context: BenchContext): Promise<Row[]> {

@@ -8,7 +8,7 @@ const STOP_MS_MAX = 20_000;
 export class Subject {
   readonly pid: number;
   readonly #child: ChildProcess;
-  readonly #exited: Promise<void>;
+  readonly exited: Promise<void>;
   #output = '';
   #ended = false;
 
@@ -19,7 +19,7 @@ export class Subject {
         this.#output = (this.#output + text).slice(-OUTPUT_CHARACTERS_MAX);
       });
     }
-    this.#exited = new Promise<void>((resolve) => {
+    this.exited = new Promise<void>((resolve) => {
       this.#child.on('error', () => resolve());
       this.#child.on('exit', () => resolve());
     }).then(() => {
@@ -47,7 +47,7 @@ export class Subject {
   async stop(): Promise<void> {
     const timer = setTimeout(this.#kill, STOP_MS_MAX);
     this.#child.kill('SIGTERM');
-    await this.#exited;
+    await this.exited;
     clearTimeout(timer);
     process.removeListener('exit', this.#kill);
   }

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { latencyBucket, latencyBucketUpperNs, LATENCY_BUCKETS } from '../pipeline/transformation-stats.ts';
+import {
+  latencyBucket,
+  latencyBucketOfHalf,
+  latencyBucketUpperNs,
+  LATENCY_BUCKETS,
+} from '../pipeline/transformation-stats.ts';
 import type { WorkResult } from '../pipeline/ports.ts';
 import { BatchRunner, needsSchemas, type SchemasNeeded } from './batch-runner.ts';
 import { CountsSeen, RecordTotals } from './guest-stats.ts';
@@ -38,6 +43,14 @@ void test('latency buckets: each latency lies below its bound and not below the 
     assert.ok(bucket === 0 || ns >= latencyBucketUpperNs(bucket - 1), String(ns));
   }
   assert.deepEqual([latencyBucket(0), latencyBucket(-5), latencyBucket(1e15)], [0, 0, LATENCY_BUCKETS - 1]);
+});
+
+void test('a bucket is the same from a number and from the upper half of it as it lies in memory', () => {
+  const view = new DataView(new ArrayBuffer(8));
+  for (const number of [0, 1, 63.9, 64, 79, 80, 1234.5, 2 ** 31, 2 ** 31 + 1, 3e11, 1e15]) {
+    view.setFloat64(0, number, true);
+    assert.equal(latencyBucketOfHalf(view.getUint32(4, true)), latencyBucket(number), String(number));
+  }
 });
 
 void test('totals go on when a 32-bit count wraps, and take what was counted since the last look', () => {

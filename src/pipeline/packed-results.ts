@@ -161,12 +161,19 @@ export class ResultWriter {
     this.#view.setUint32(entryAt + RESULT.stage, stage, true);
   }
 
-  /** Keys, values and headers of the outputs from `at` on, all of the record at `recordAt`: what is the input's counts too. */
-  bodyBytes(at: number, batch: BatchReader, recordAt: number): number {
+  /**
+   * Keys, values and headers of the outputs from `at` on, all of the record at `recordAt`: what is the input's counts too.
+   * @param inputBytes key, value and headers of the record
+   */
+  bodyBytes(at: number, batch: BatchReader, recordAt: number, inputBytes: number): number {
     const view = this.#view;
     let bytes = 0;
     for (let entry = at; entry < this.#at; entry += view.getUint32(entry, true)) {
       const flags = view.getUint8(entry + RESULT.flags);
+      if ((flags & ALL_FROM_INPUT) === ALL_FROM_INPUT) {
+        bytes += inputBytes;
+        continue;
+      }
       bytes += Math.max(0, view.getInt32(entry + RESULT.keyLength, true));
       bytes += Math.max(0, view.getInt32(entry + RESULT.valueLength, true));
       bytes += view.getUint32(entry + RESULT.headersLength, true);

@@ -6,15 +6,25 @@ import type { ErrorCode } from '../base/error-code.ts';
  */
 export const LATENCY_BUCKETS = 124;
 const FIRST_POWER = 6;
+/** Of a double: how its exponent of 0 is written. */
+const EXPONENT_BIAS = 1023;
+
+const NUMBER = new Float64Array(1);
+const HALVES = new Uint32Array(NUMBER.buffer);
 
 export function latencyBucket(latencyNs: number): number {
-  if (latencyNs < 64) return 0;
-  // clz32 sees 32 bits: what is longer is looked at in units of 65,536 ns.
-  const long = latencyNs >= 2 ** 31;
-  const units = long ? Math.min(latencyNs / 65536, 2 ** 31 - 1) | 0 : latencyNs | 0;
-  const power = 31 - Math.clz32(units);
-  const bucket = (power + (long ? 16 : 0) - FIRST_POWER) * 4 + ((units >>> (power - 2)) & 3);
-  return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
+  if (!(latencyNs >= 64)) return 0;
+  NUMBER[0] = latencyNs;
+  return latencyBucketOfHalf(HALVES[1] ?? 0);
+}
+
+/**
+ * The bucket of a number that is not negative, from the upper half of it as a double: its exponent and the first two bits behind it are the
+ * power of two and the step. A quarter of what arithmetic takes, and this is done twice a record.
+ */
+export function latencyBucketOfHalf(upperHalf: number): number {
+  const bucket = (upperHalf >>> 18) - (EXPONENT_BIAS + FIRST_POWER) * 4;
+  return bucket < 0 ? 0 : bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
 }
 
 /** Upper bound of a bucket, ns. */

@@ -52,6 +52,7 @@ test('changed config, limits and error policy take over in place; topic, group a
   assert.equal(world.factory.events.filter((event) => event === 'a left').length, 2);
   assert.equal(world.factory.events.filter((event) => event === 'a joined').length, 3);
   assert.equal(shown(world).state, 'RUNNING');
+  assert.deepEqual(shown(world).reloads, { served: 6, refused: 0 });
   await close(world.registry, world.clock);
 });
 
@@ -73,6 +74,7 @@ test('I10: a bad version is refused and shown with its reason, and the one befor
   world.factory.files.set('a', 'good');
   await want(world, spec('a'));
   assert.deepEqual([shown(world).version?.moduleSha256, shown(world).candidate], ['good', undefined]);
+  assert.deepEqual(shown(world).reloads, { served: 1, refused: 1 });
   await close(world.registry, world.clock);
 });
 
