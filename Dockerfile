@@ -20,9 +20,12 @@ RUN node scripts/with-setup.mjs set-up
 COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY scripts scripts
 COPY src src
-# Sources and headers of the addon stay behind, with what only development needs.
+# Sources and headers of the addon stay behind, with what only development needs. The SDK for traces, which others install when they want it, is there
+# for whoever sets OTEL_*: nothing can be installed later.
 RUN node scripts/with-setup.mjs build \
   && npm prune --omit=dev --ignore-scripts \
+  && npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund \
+  "@opentelemetry/sdk-node@$(node -p "require('./package.json').devDependencies['@opentelemetry/sdk-node']")" \
   && find node_modules/@confluentinc/kafka-javascript -mindepth 1 -maxdepth 1 \
   ! -name build ! -name lib ! -name util ! -name librdkafka.js ! -name package.json ! -name 'LICENSE*' -exec rm -rf {} + \
   && rm -rf node_modules/@confluentinc/kafka-javascript/build/deps/include \

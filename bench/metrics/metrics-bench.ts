@@ -17,6 +17,7 @@ export async function metricsBench({ quick }: BenchOptions): Promise<Row[]> {
     transforms: () => transforms.map((transform) => transform.snapshot()),
     specErrors: () => 0,
     schemaRegistry: () => undefined,
+    logTopic: () => undefined,
     version: 'bench',
     transport: 'bridge',
   });

@@ -7,12 +7,8 @@ import type { SchemaAnswer, SchemaWish } from '../codec/schema.ts';
 import { BatchReader, packBatch, type Segment } from '../pipeline/packed-batch.ts';
 import { KIND_FILTERED, KIND_OUTPUT, RESULT, ResultWriter } from '../pipeline/packed-results.ts';
 import type { Condemned, SegmentResult, WorkResult } from '../pipeline/ports.ts';
-<<<<<<< HEAD
 import type { TraceOrder } from '../pipeline/tracing.ts';
-import { latencyBucket } from '../pipeline/transformation-stats.ts';
-=======
 import { latencyBucket, latencyBucketOfHalf } from '../pipeline/transformation-stats.ts';
->>>>>>> h/metrics
 import { byteView, type ByteView } from './byte-view.ts';
 import type { FormattedRecords } from './formatted-records.ts';
 import type { GuestConfig } from './guest-config.ts';
@@ -292,19 +288,6 @@ export class BatchRunner {
     // Not in place: a number of an object's that is no integer is written to memory each time.
     let [fuelUsed, inputBytes, outputBytes] = [0, 0, 0];
     const end = segment.firstRecord + segment.recordCount;
-<<<<<<< HEAD
-    for (let i = segment.firstRecord + progress.records; i < end; i += 1) {
-      control.progressed(i);
-      this.#log.nowMs = beganMs;
-      const entryAt = writer.byteLength;
-      const recordAt = reader.recordAt(i);
-      const sentence = sentences.size === 0 ? undefined : sentences.get(i);
-      if (tracing !== undefined) this.#runTraced(tracing, i, sentence, beganMs);
-      else if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
-      else if (!this.#runRecord(recordAt, i, beganMs)) this.#stages[0].drop();
-      const kind = writer.view.getUint8(entryAt + RESULT.kind);
-      const fuelUsed = writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
-=======
     try {
       for (let i = segment.firstRecord + progress.records; i < end; i += 1) {
         control.progressed(i);
@@ -313,8 +296,9 @@ export class BatchRunner {
         const recordAt = reader.recordAt(i);
         const bodyBytes = reader.bodyBytes(recordAt);
         const sentence = sentences.size === 0 ? undefined : sentences.get(i);
-        if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
-        else if (!this.#runRecord(recordAt, i)) this.#stages[0].drop();
+        if (tracing !== undefined) this.#runTraced(tracing, i, sentence, beganMs);
+        else if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
+        else if (!this.#runRecord(recordAt, i, beganMs)) this.#stages[0].drop();
         const kind = writer.view.getUint8(entryAt + RESULT.kind);
         const fuel = writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
         fuelUsed += fuel;
@@ -335,7 +319,6 @@ export class BatchRunner {
       }
     } finally {
       progress.elapsedMs += beganMs - startedMs;
->>>>>>> h/metrics
       progress.fuelUsed += fuelUsed;
       progress.inputBytes += inputBytes;
       progress.outputBytes += outputBytes;
