@@ -200,6 +200,28 @@ void suite('threaded executor', () => {
     await executor.close();
   });
 
+  void test('where no record comes the thread goes, and is made anew for the first one; from then on its guest keeps its memory', async (t) => {
+    const clock = new ManualClock();
+    const executor = open(t, fixtureSource(), { idleInstanceMs: 30_000 }, clock);
+    await executor.start();
+    const threads = (): number => {
+      const { starting, idle, busy } = executor.stats().instances;
+      return starting + idle + busy;
+    };
+    clock.advance(29_000);
+    assert.equal(threads(), 1);
+    clock.advance(2_000);
+    assert.equal(threads(), 0);
+    // c counts the records an instance has seen.
+    assert.deepEqual(gist(await executor.execute(batchOf(['c', 'c']))), ['1', '2']);
+    clock.advance(3_600_000);
+    assert.equal(threads(), 1);
+    assert.deepEqual(gist(await executor.execute(batchOf(['c']))), ['3']);
+    const { threadRestarts, instanceRestarts, stuckThreads } = executor.stats();
+    assert.deepEqual([threadRestarts, instanceRestarts, stuckThreads], [0, 0, 0], 'nothing of that is trouble');
+    await executor.close();
+  });
+
   void test('closing while busy rejects what is under way and ends the thread', async (t) => {
     const executor = open(t, unmetered());
     await executor.start();

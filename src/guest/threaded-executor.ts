@@ -13,9 +13,9 @@ import type { GuestLog } from './host-functions/log-buffer.ts';
 import { LostThreads } from './lost-threads.ts';
 
 export interface PoolLimits {
-  /** Threads, and with them instances, at most; one is kept. */
+  /** Threads, and with them instances, at most; one is kept, for what its guest has in memory, once it has seen a record. */
   readonly instances: number;
-  /** An extra thread without work for so long is given up. */
+  /** A thread without work for so long is given up, unless it is the one that is kept. */
   readonly idleInstanceMs: number;
   /** A thread that makes no progress for so long is replaced, its record condemned. */
   readonly wallClockMs: number;
@@ -43,8 +43,8 @@ const LOST_MAX = 3;
 const CLOSE_WAIT_MS = 1000;
 
 /**
- * Runs guests in worker threads: one warm from the start, more while there is work for them, each with at most one batch under
- * way and one behind it. I7: whatever a guest does, the main thread waits for nothing it does.
+ * Runs guests in worker threads: one from the start, more while there is work for them, each with at most one batch under
+ * way and one behind it. A thread takes 11 MB: where no record comes, the first one goes too, and is made anew for the first record. I7: whatever a guest does, the main thread waits for nothing it does.
  */
 export class ThreadedExecutor implements Executor {
   readonly parallelism: number;
@@ -61,6 +61,8 @@ export class ThreadedExecutor implements Executor {
   readonly #leaving = new Set<GuestSlot>();
   readonly #lostThreads: LostThreads<GuestSlot>;
   #queue: Work[] = [];
+  /** No guest has seen a record yet: there is nothing in its memory but what init() puts there again. */
+  #untouched = true;
   #started: { readonly resolve: () => void; readonly reject: (error: StreamlineError) => void } | undefined;
   #failure: StreamlineError | undefined;
   #cancelWatch: (() => void) | undefined;
@@ -177,6 +179,7 @@ export class ThreadedExecutor implements Executor {
       const slot = idle ?? this.#leastLoaded();
       if (slot === undefined) break;
       this.#queue.shift();
+      this.#untouched = false;
       slot.post(work, this.#buffers.take());
     }
     this.#watch();
@@ -336,8 +339,12 @@ export class ThreadedExecutor implements Executor {
     slot.kill();
   }
 
+  get #kept(): number {
+    return this.#untouched ? 0 : 1;
+  }
+
   #scheduleReclaim(): void {
-    if (this.#cancelReclaim !== undefined || this.#slots.length <= 1 || this.#failure !== undefined) return;
+    if (this.#cancelReclaim !== undefined || this.#slots.length <= this.#kept || this.#failure !== undefined) return;
     this.#cancelReclaim = this.#clock.after(this.#limits.idleInstanceMs, () => {
       this.#cancelReclaim = undefined;
       this.#reclaim();
@@ -347,7 +354,7 @@ export class ThreadedExecutor implements Executor {
 
   #reclaim(): void {
     const longAgoMs = this.#clock.nowMs() - this.#limits.idleInstanceMs;
-    for (const slot of this.#slots.slice(1).reverse()) {
+    for (const slot of this.#slots.slice(this.#kept).reverse()) {
       if (slot.state !== 'ready' || slot.outstanding > 0 || slot.idleSinceMs > longAgoMs) continue;
       this.#remove(slot);
       slot.retire();

@@ -71,6 +71,9 @@ export interface PipelineLog {
 
 /** How long one poll waits for a record, ms: bounds how late a stop is noticed. */
 const POLL_WAIT_MS = 100;
+/** Of a topic where nothing comes: fifty of those are not to take a core with looking. Whatever comes ends the wait at once. */
+const IDLE_POLL_WAIT_MS = 500;
+const IDLE_AFTER_POLLS = 20;
 /** A pipeline without room still polls (with everything parked) this often. */
 const KEEP_ALIVE_MS = 1000;
 
@@ -326,6 +329,7 @@ export class Pipeline {
 
   async #poll(): Promise<void> {
     const { source, limits, clock } = this.#parts;
+    let emptyPolls = 0;
     try {
       while (!this.#over) {
         if (this.#replay !== undefined) await this.#readAgain();
@@ -333,7 +337,9 @@ export class Pipeline {
         if (this.#over) break;
         if (this.#replay !== undefined) continue;
         const beganMs = clock.nowMs();
-        const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), POLL_WAIT_MS);
+        const waitMs = emptyPolls < IDLE_AFTER_POLLS ? POLL_WAIT_MS : IDLE_POLL_WAIT_MS;
+        const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), waitMs);
+        emptyPolls = batch === undefined ? emptyPolls + 1 : 0;
         this.#pollByMs = undefined;
         if (batch !== undefined) this.#dispatch(batch, beganMs);
       }
