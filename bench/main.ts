@@ -13,7 +13,7 @@ const USAGE = `usage: npm run bench -- engine|metrics|e2e|bridge [options]
   --quick        a smoke run: everything once and short, the figures mean little
   --rounds N     interleaved rounds of each measurement (engine 5, the others 3)
   --records N    e2e, bridge: records copied in a round (1,000,000); memory is watched over five times as many
-  --only A,B     e2e, bridge: some of copies, latency, memory; e2e also chains, traces; bridge also scraped; engine: some of guests,
+  --only A,B     e2e, bridge: some of copies, latency, memory; e2e also chains, traces, start, idle; bridge also scraped; engine: some of guests,
                  formats, chains, metering, spin, neighbour, threads
   --profile DIR  e2e, bridge: write a CPU profile of each sidecar's main thread; costs throughput`;
 

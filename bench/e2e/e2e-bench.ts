@@ -7,6 +7,7 @@ import { MASK_CONFIG } from './input.ts';
 import { latencyFigures, latencySeconds } from './latency.ts';
 import { loadFigures, memoryRows, type LoadTransform } from './load.ts';
 import { fillInput, onCluster, type BenchContext } from './on-cluster.ts';
+import { idleFigures, startFigures } from './start-idle.ts';
 import { traceFigures } from './traces.ts';
 
 /** Records through three transforms together, relative to those of one copy. */
@@ -44,6 +45,15 @@ export function e2eBench(options: BenchOptions): Promise<Row[]> {
       say(`e2e: copies with traces on ${provider}, ${rounds} rounds`);
       await fillInput(context, records);
       rows.push(...(await traceFigures(context)));
+    }
+    if (context.wants('start')) {
+      say('e2e: from the start of the sidecar to its first record out');
+      await fillInput(context, 1_000);
+      rows.push(...(await startFigures(context)));
+    }
+    if (context.wants('idle')) {
+      say('e2e: transforms that have nothing to do');
+      rows.push(...(await idleFigures(context)));
     }
     if (context.wants('latency')) {
       say('e2e: latency at 5,000 records/s');
