@@ -23,9 +23,9 @@ COPY src src
 # Sources and headers of the addon stay behind, with what only development needs. The SDK for traces, which others install when they want it, is there
 # for whoever sets OTEL_*: nothing can be installed later.
 RUN node scripts/with-setup.mjs build \
-  && npm prune --omit=dev --ignore-scripts \
-  && npm install --no-save --omit=dev --ignore-scripts --no-audit --no-fund \
-  "@opentelemetry/sdk-node@$(node -p "require('./package.json').devDependencies['@opentelemetry/sdk-node']")" \
+  && npm pkg set "dependencies.@opentelemetry/sdk-node=$(node -p "require('./package.json').devDependencies['@opentelemetry/sdk-node']")" \
+  && npm pkg delete devDependencies peerDependencies peerDependenciesMeta \
+  && npm install --ignore-scripts --no-audit --no-fund \
   && find node_modules/@confluentinc/kafka-javascript -mindepth 1 -maxdepth 1 \
   ! -name build ! -name lib ! -name util ! -name librdkafka.js ! -name package.json ! -name 'LICENSE*' -exec rm -rf {} + \
   && rm -rf node_modules/@confluentinc/kafka-javascript/build/deps/include \
