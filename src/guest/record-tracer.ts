@@ -43,6 +43,7 @@ export class RecordTracer {
   #stride = 1;
   #traced: TracedRecord[] = [];
   #untraced = 0;
+  #lastUntraced = -1;
   readonly #scratch = new ResultReader(new SharedArrayBuffer(SCRATCH_BYTES));
   #current: Current | undefined;
 
@@ -56,6 +57,7 @@ export class RecordTracer {
     this.#stride = Math.ceil(recordCount / Math.max(1, order.recordsMax));
     this.#traced = [];
     this.#untraced = 0;
+    this.#lastUntraced = -1;
     this.#leave();
   }
 
@@ -119,7 +121,11 @@ export class RecordTracer {
           const sampled =
             contexts === 'always' ||
             (contexts === 'as_it_says' ? context.sampled : ratioSamples(context.traceId, contexts.ratio));
-          if (sampled && !hasRoom) this.#untraced += 1;
+          // Once, though one that waits for a schema is decided on again.
+          if (sampled && !hasRoom && recordIndex > this.#lastUntraced) {
+            this.#untraced += 1;
+            this.#lastUntraced = recordIndex;
+          }
           return sampled && hasRoom ? begun(recordIndex, context, context.traceId) : undefined;
         }
       }

@@ -8,7 +8,7 @@ import type { PlainRecord } from './packed-batch.ts';
 import type { ProduceFailure } from './ports.ts';
 import { retryRecord } from './retry.ts';
 import type { Outcome } from './tally.ts';
-import type { RecordTrace } from './tracing.ts';
+import { untilSent, type RecordTrace } from './tracing.ts';
 import { countCode } from './transformation-stats.ts';
 import type { Unit } from './unit-gate.ts';
 import type { Version } from './version.ts';
@@ -96,8 +96,7 @@ export class FailedRecord {
           const sent = trace?.sending(undefined);
           const produced = this.#context.sink.produce(outcome.range);
           this.#lane.hurryIfDraining();
-          const refusals = await produced;
-          sent?.(refusals);
+          const refusals = await (sent === undefined ? produced : untilSent(produced, sent));
           if (this.#lane.assignment.ended) return false;
           if (refusals.length > 0) {
             const { offset } = this.#record;
@@ -163,6 +162,7 @@ export class FailedRecord {
       span?.([]);
     } catch (thrown) {
       const error = toStreamlineError(thrown);
+      span?.([], error);
       const byCluster = error.code === 'broker.transaction_aborted' && error.cause instanceof StreamlineError;
       if (transaction === undefined || !byCluster) throw error;
       transaction.refused.addDeadLetter(partition, offset, this.#alone);

@@ -19,6 +19,7 @@ import type { RefusedRecords } from './refused-records.ts';
 import { refusedTopics } from './refused-topics.ts';
 import { SlotHold, type Slot } from './slot.ts';
 import { Tally, type Outcome } from './tally.ts';
+import { untilSent } from './tracing.ts';
 import type { TransformationStats } from './transformation-stats.ts';
 import { NO_UNIT, type Unit, type UnitGate } from './unit-gate.ts';
 
@@ -338,12 +339,11 @@ export class Lane {
     this.#atProducer += recordCount;
     let failures: readonly ProduceFailure[];
     try {
-      failures = await produced;
+      failures = await (sent === undefined ? produced : untilSent(produced, sent));
     } finally {
       this.#atProducer -= recordCount;
     }
     measures.took('produce', clock.nowMs() - handedMs, recordCount);
-    sent?.(failures);
     // Of an ended assignment nothing counts, and nothing may follow: it was returned as a whole (I5).
     if (this.ended) return false;
     if (failures.length > 0) return this.#settleAround(failures, slot, work, piece, receipt, unit);

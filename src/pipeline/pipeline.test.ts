@@ -702,3 +702,15 @@ void test('where records are and how long each step takes, by the clock of the p
   assert.ok(measures.commits.ok > 0);
   assertLeftNothing(world);
 });
+
+void test('I8: to stop a transform that has had nothing to read for long takes no longer than to stop a busy one', async () => {
+  const world = await HandWorld.running([0]);
+  await world.clock.advance(10_000);
+  const polls = world.source.pollsAtMs.length;
+  await world.clock.advance(5_000);
+  assert.ok(world.source.pollsAtMs.length - polls <= 11, 'it is looked at twice a second');
+  await world.clock.advance(250);
+  const beganMs = world.clock.nowMs();
+  await world.until(world.pipeline.stop());
+  assert.ok(world.clock.nowMs() - beganMs < 100, `${world.clock.nowMs() - beganMs} ms`);
+});

@@ -115,6 +115,8 @@ export class Pipeline {
   #failure: StreamlineError | undefined;
   #stopped: Promise<void> | undefined;
   #loop: Promise<void> = Promise.resolve();
+  /** In a poll of IDLE_POLL_WAIT_MS. */
+  #pollsIdly = false;
   #wake: (() => void) | undefined;
 
   /** @param failed called once, when the transform cannot go on: the owner stops it, and may start a new one */
@@ -235,12 +237,15 @@ export class Pipeline {
     this.#wakeUp();
     const { source, sink, limits, clock } = this.#parts;
     await this.#drain([...this.#lanes.values()]);
-    await within(clock, limits.drainTimeoutMs, this.#loop);
+    // A poll that waits for what may never come is ended by the close; what it brings until then finds no lane that takes it.
+    const pollsIdly = this.#pollsIdly;
+    if (!pollsIdly) await within(clock, limits.drainTimeoutMs, this.#loop);
     this.#committer.stop();
     for (const lane of this.#lanes.values()) lane.end();
     // I5: what the drain could not get acknowledged is dropped before the partitions are given up: nobody counts it any more.
     await this.#close('producer', () => sink.close(0));
     await this.#close('consumer', () => source.close());
+    if (pollsIdly) await within(clock, limits.drainTimeoutMs, this.#loop);
     await this.#close('guests', () => this.#versions.close());
     this.#lanes.clear();
   }
@@ -337,8 +342,10 @@ export class Pipeline {
         if (this.#over) break;
         if (this.#replay !== undefined) continue;
         const beganMs = clock.nowMs();
-        const waitMs = emptyPolls < IDLE_AFTER_POLLS ? POLL_WAIT_MS : IDLE_POLL_WAIT_MS;
+        this.#pollsIdly = emptyPolls >= IDLE_AFTER_POLLS;
+        const waitMs = this.#pollsIdly ? IDLE_POLL_WAIT_MS : POLL_WAIT_MS;
         const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), waitMs);
+        this.#pollsIdly = false;
         emptyPolls = batch === undefined ? emptyPolls + 1 : 0;
         this.#pollByMs = undefined;
         if (batch !== undefined) this.#dispatch(batch, beganMs);

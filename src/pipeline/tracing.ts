@@ -1,3 +1,4 @@
+import { toStreamlineError } from '../base/error.ts';
 import type { TransformationConfig } from '../spec/transformation-config.ts';
 import type { RecordFailure } from './failure-policy.ts';
 import type { PackedBatch } from './packed-batch.ts';
@@ -71,8 +72,23 @@ export interface RecordRun {
   readonly outputs: number;
 }
 
-/** Ends a span: with what the cluster did not take. */
-export type Sent = (failures: readonly ProduceFailure[]) => void;
+/** Ends a span: with what the cluster did not take, or with why nobody will know (`lost`). */
+export type Sent = (failures: readonly ProduceFailure[], lost?: { readonly code: string }) => void;
+
+/** What became of records that are handed over; their span ends with it, however that ends. */
+export async function untilSent(
+  produced: Promise<readonly ProduceFailure[]>,
+  sent: Sent,
+): Promise<readonly ProduceFailure[]> {
+  try {
+    const failures = await produced;
+    sent(failures);
+    return failures;
+  } catch (thrown) {
+    sent([], toStreamlineError(thrown));
+    throw thrown;
+  }
+}
 
 /** The spans of one transform. Never throws, never waits. */
 export interface Tracing {

@@ -155,7 +155,10 @@ export class TransactionCommitter implements OffsetCommitter {
       this.#committing = false;
       const error = toStreamlineError(thrown);
       if (error.code === 'broker.transaction_aborted') this.abort(error, 'stumble');
-      else this.#fail(error);
+      else {
+        this.#ports.counts.failed += 1;
+        this.#fail(error);
+      }
       return;
     }
     this.#committing = false;

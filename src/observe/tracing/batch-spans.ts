@@ -37,7 +37,8 @@ export class BatchSpans implements BatchTrace {
   readonly #source: SpanSource;
   readonly #clock = new SpanClock();
   readonly #config: TransformationConfig;
-  readonly #batch: PackedBatch;
+  /** Until its results are there: what waits for its commit must not hold records. */
+  #batch: PackedBatch | undefined;
   readonly #span: Span;
   readonly #context: Context;
   readonly isSampled: boolean;
@@ -86,9 +87,11 @@ export class BatchSpans implements BatchTrace {
     }
     this.#sendsTo = work?.topics.length === 0 ? this.#config.outputTopic : undefined;
     if (work?.untraced !== undefined) this.#span.setAttribute('streamline.records.untraced', work.untraced);
-    if (work?.traced === undefined) return;
+    const batch = this.#batch;
+    this.#batch = undefined;
+    if (work?.traced === undefined || batch === undefined) return;
     this.#source.budget.spend(work.traced.length);
-    const reader = new BatchReader(this.#batch.buffer);
+    const reader = new BatchReader(batch.buffer);
     for (const traced of work.traced) this.#open(traced, reader, work.topics);
   }
 
@@ -98,15 +101,15 @@ export class BatchSpans implements BatchTrace {
     const sends = this.isSampled && outputs > 0;
     const span = sends ? this.#child('send', this.#sendsTo, this.#clock.now(), outputs) : undefined;
     const sent = records.map(([index, record]) => [index, record, record.sending(undefined)] as const);
-    return (failures) => {
-      const [first] = failures;
-      if (first !== undefined) span?.setStatus({ code: SpanStatusCode.ERROR, message: first.code });
+    return (failures, lost) => {
+      const trouble = lost ?? failures[0];
+      if (trouble !== undefined) span?.setStatus({ code: SpanStatusCode.ERROR, message: trouble.code });
       span?.end(this.#clock.now());
       for (const [index, record, end] of sent) {
         const own = failures.filter(({ recordIndex }) => recordIndex === index);
-        end(own);
-        // What becomes of one that was refused is for the error policy.
-        if (own.length > 0) continue;
+        end(own, lost);
+        // What becomes of one that was refused is for the error policy, of one that is lost for its next reader.
+        if (own.length > 0 || lost !== undefined) continue;
         record.settled(record.isFiltered ? { filtered: 1 } : { output: 1 });
         this.#records.delete(index);
       }

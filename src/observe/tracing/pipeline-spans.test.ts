@@ -90,6 +90,25 @@ void test('a commit is told of once all partitions of a batch are committed; one
   assert.ok(commits.every(({ parentSpanContext }) => parentSpanContext?.spanId === process?.spanContext().spanId));
 });
 
+void test('what was handed over and is not heard of any more is told as lost, and its records as returned', () => {
+  const { tracing } = spansOf();
+  const batch = tracing.polled(batchOf([0, 0]), config, performance.now());
+  batch.answered(answer([traced(0)]));
+  batch.sending({ recordCount: 1, lastRecord: 0, outputs: 1 })([], { code: 'broker.client' });
+  const sends = named('send').map(({ status }) => [status.code, status.message]);
+  assert.ok(sends.length > 0);
+  assert.ok(
+    sends.every(([code, message]) => code === 2 && message === 'broker.client'),
+    JSON.stringify(sends),
+  );
+  assert.notEqual(batch.record(0), undefined, 'it has no outcome');
+  batch.ended();
+  assert.equal(
+    named('process').find(({ attributes }) => 'kafka.offset' in attributes)?.attributes['streamline.outcome'],
+    'returned',
+  );
+});
+
 void test('a record that was refused by the cluster is left to its policy; one that has no outcome is returned', () => {
   const { tracing } = spansOf();
   const batch = tracing.polled(batchOf([0, 0], [0, 1], [0, 2]), config, performance.now());

@@ -84,7 +84,7 @@ export class PipelineSpans implements Tracing {
 
   #sent(send: () => Sent): Sent {
     const end = this.#quietly<Sent>(() => undefined, send);
-    return (failures) => this.#quietly(undefined, () => end(failures));
+    return (failures, lost) => this.#quietly(undefined, () => end(failures, lost));
   }
 
   #quietly<T>(otherwise: T, work: () => T): T {

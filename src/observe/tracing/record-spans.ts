@@ -71,8 +71,9 @@ export class RecordSpans implements RecordTrace {
       topic === undefined
         ? this.#sendOutputs(outcome, outputs, spanId, startTime)
         : this.#sendDeadLetter(topic, startTime);
-    return ([failure]) => {
-      if (failure !== undefined) fail(span, failure.code);
+    return ([failure], lost) => {
+      const trouble = lost ?? failure;
+      if (trouble !== undefined) fail(span, trouble.code);
       span?.end(this.#clock.now());
     };
   }

@@ -131,6 +131,8 @@ class HandSource implements RecordSource {
   }
   async close(): Promise<void> {
     this.closed = true;
+    // As the real ones do.
+    this.#given?.();
   }
 
   /** The last offset committed for a partition. */
