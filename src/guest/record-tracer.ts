@@ -18,6 +18,8 @@ import { newSpanId } from './span-ids.ts';
 import { continued, findTraceparent, looksSampled, ratioSamples, readContext } from './trace-context.ts';
 
 /** Of a record's entries as they were, before its headers are written anew. More is made for those that need it. */
+/** Of a sampled batch, besides records that bring a context: enough to see where their time goes, five spans each. */
+const OWN_RECORDS_MAX = 16;
 const SCRATCH_BYTES = 64 * 1024;
 /** What a client adds to key, value and headers, generously. */
 const FRAME_BYTES = 512;
@@ -54,7 +56,7 @@ export class RecordTracer {
 
   beginBatch(order: TraceOrder, recordCount: number): void {
     this.#order = order;
-    this.#stride = Math.ceil(recordCount / Math.max(1, order.recordsMax));
+    this.#stride = Math.ceil(recordCount / Math.max(1, Math.min(OWN_RECORDS_MAX, order.recordsMax)));
     this.#traced = [];
     this.#untraced = 0;
     this.#lastUntraced = -1;
