@@ -218,7 +218,12 @@ export const specSchema = z
     }),
     wasm_module: module.optional(),
     config,
-    instances: z.int().min(1).max(64).default(1).describe('Guest instances at most; one is kept warm once there are records.'),
+    instances: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe('Guest instances at most; one is kept warm once there are records.'),
     max_memory_mb: memoryMb.default(64).describe('Linear memory of one instance, MiB.'),
     timeout_ms: budgetMs.default(10).describe('Budget of one record.'),
     input: input.describe('How records are read.'),
