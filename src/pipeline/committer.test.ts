@@ -13,6 +13,7 @@ function setUp() {
     commits: [] as PartitionOffset[][],
     refused: [] as string[],
     failures: [] as string[],
+    idle: false,
     counts: { ok: 0, failed: 0 },
     answer: (): Promise<void> => Promise.resolve(),
   };
@@ -20,6 +21,7 @@ function setUp() {
     clock,
     intervalMs: 100,
     committable: () => [...world.offsets].map(([partition, offset]) => ({ partition, offset })),
+    idle: () => world.idle,
     commit: (offsets) => {
       world.commits.push([...offsets]);
       return world.answer();
@@ -47,6 +49,40 @@ void test('commits each interval what has moved since the last time, and nothing
   ]);
   assert.ok((committer.lastCommitMs ?? 0) > 0);
   assert.deepEqual(counts, { ok: 2, failed: 0 });
+});
+
+void test('looks no more once nothing is under way and all is committed, until it is woken', async () => {
+  const { committer, world, clock, offsets, commits } = setUp();
+  let looks = 0;
+  const entries = offsets[Symbol.iterator].bind(offsets);
+  offsets[Symbol.iterator] = () => {
+    looks += 1;
+    return entries();
+  };
+  committer.start();
+  offsets.set(0, 1);
+  world.answer = () => Promise.reject(new StreamlineError('broker.commit_failed', 'rebalancing'));
+  await clock.advance(100);
+  world.idle = true;
+  await clock.advance(300);
+  assert.equal(commits.length, 4, 'refused, and tried again though nothing is under way');
+  world.answer = () => Promise.resolve();
+  await clock.advance(200);
+  assert.equal(commits.length, 5);
+  looks = 0;
+  await clock.advance(10_000);
+  assert.equal(looks, 0);
+  world.idle = false;
+  committer.wake();
+  committer.wake();
+  offsets.set(0, 2);
+  await clock.advance(100);
+  assert.equal(commits.length, 6);
+  committer.stop();
+  committer.wake();
+  offsets.set(0, 3);
+  await clock.advance(1_000);
+  assert.equal(commits.length, 6);
 });
 
 void test('one commit at a time; the next takes what has settled by then', async () => {

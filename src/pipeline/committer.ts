@@ -9,6 +9,8 @@ export interface CommitPorts {
   readonly intervalMs: number;
   /** The ledgers' committable offsets, of assignments that have not ended. */
   readonly committable: () => readonly PartitionOffset[];
+  /** Nothing is under way: until `wake`, nothing will be committable that is not by now. */
+  readonly idle: () => boolean;
   readonly commit: (offsets: readonly PartitionOffset[]) => Promise<void>;
   readonly counts: PipelineMeasures['commits'];
   /** A refused commit is tried again with the next offsets; this is for the log. */
@@ -17,13 +19,14 @@ export interface CommitPorts {
   readonly fail: (error: StreamlineError) => void;
 }
 
-/** Commits what is settled, every interval, one commit at a time. I1 is the ledger's; this only never goes beyond it. */
+/** Commits what is settled, every interval while there may be anything, one commit at a time. I1 is the ledger's; this only never goes beyond it. */
 export class Committer implements OffsetCommitter {
   readonly #ports: CommitPorts;
   readonly #committed = new Map<number, number>();
   /** Counts `forget`: a commit that began before one says nothing about assignments after it. */
   #forgotten = 0;
   #running: Promise<void> = Promise.resolve();
+  #started = false;
   #endTimer: (() => void) | undefined;
   lastCommitMs: number | undefined;
 
@@ -32,11 +35,32 @@ export class Committer implements OffsetCommitter {
   }
 
   start(): void {
-    this.#endTimer = repeat(this.#ports.clock, this.#ports.intervalMs, () => this.commitNow());
+    this.#started = true;
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.#started) this.#endTimer ??= repeat(this.#ports.clock, this.#ports.intervalMs, () => this.#tick());
   }
 
   stop(): void {
+    this.#started = false;
+    this.#rest();
+  }
+
+  #rest(): void {
     this.#endTimer?.();
+    this.#endTimer = undefined;
+  }
+
+  async #tick(): Promise<void> {
+    await this.commitNow();
+    // A transform where nothing comes is not looked at for ever; a commit that was refused is still due.
+    if (this.#ports.idle() && this.#due().length === 0) this.#rest();
+  }
+
+  #due(): readonly PartitionOffset[] {
+    return this.#ports.committable().filter((o) => this.#committed.get(o.partition) !== o.offset);
   }
 
   forget(partition: number): void {
@@ -50,7 +74,7 @@ export class Committer implements OffsetCommitter {
   }
 
   async #commit(): Promise<void> {
-    const offsets = this.#ports.committable().filter((o) => this.#committed.get(o.partition) !== o.offset);
+    const offsets = this.#due();
     if (offsets.length === 0) return;
     const forgotten = this.#forgotten;
     try {

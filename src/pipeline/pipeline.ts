@@ -164,6 +164,7 @@ export class Pipeline {
       clock,
       intervalMs: limits.commitIntervalMs,
       committable: () => this.#committable([...this.#lanes.values()]),
+      idle: () => this.#inFlight.bytes === 0,
       commit: (offsets) => spanOf(tracing?.committing(offsets), () => source.commit(offsets)),
       counts: this.measures.commits,
       refused: (error) => log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
@@ -373,6 +374,7 @@ export class Pipeline {
     const polledMs = this.#parts.clock.nowMs();
     const version = this.#versions.current;
     const trace = this.#parts.tracing?.polled(batch, version.config, pollBeganMs);
+    this.#committer.wake();
     const ticket = this.#inFlight.open(batch, accepted, version, polledMs, trace);
     this.#versions.opened(ticket);
     const slots = batch.segments.map((segment, i): Slot | undefined => lanes[i]?.accept(segment, ticket));

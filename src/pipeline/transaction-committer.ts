@@ -77,6 +77,9 @@ export class TransactionCommitter implements OffsetCommitter {
     this.#endTimer = repeat(this.#ports.clock, this.#ports.intervalMs, () => this.commitNow());
   }
 
+  /** It looks every interval, whatever comes. */
+  wake(): void {}
+
   stop(): void {
     this.#endTimer?.();
     this.#giveUp();
