@@ -296,9 +296,10 @@ export class BatchRunner {
         const recordAt = reader.recordAt(i);
         const bodyBytes = reader.bodyBytes(recordAt);
         const sentence = sentences.size === 0 ? undefined : sentences.get(i);
-        if (tracing !== undefined) this.#runTraced(tracing, i, sentence, beganMs);
-        else if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
+        const traced = tracing?.begin(reader, recordAt, i) === true;
+        if (sentence !== undefined) writer.failed(i, sentence.code, sentence.message, 0);
         else if (!this.#runRecord(recordAt, i, beganMs)) this.#stages[0].drop();
+        if (traced) tracing?.end(reader, recordAt, writer, entryAt);
         const kind = writer.view.getUint8(entryAt + RESULT.kind);
         const fuel = writer.view.getFloat64(entryAt + RESULT.fuelUsed, true);
         fuelUsed += fuel;
@@ -326,16 +327,6 @@ export class BatchRunner {
     control.progressed(end);
     control.count(progress);
     work.endSegment(segment.recordCount);
-  }
-
-  #runTraced(tracer: RecordTracer, recordIndex: number, sentence: Condemned | undefined, nowMs: number): void {
-    const { reader, writer } = this.#work;
-    const at = reader.recordAt(recordIndex);
-    const entryAt = writer.byteLength;
-    const traced = tracer.begin(reader, at, recordIndex);
-    if (sentence !== undefined) writer.failed(recordIndex, sentence.code, sentence.message, 0);
-    else if (!this.#runRecord(at, recordIndex, nowMs)) this.#stages[0].drop();
-    if (traced) tracer.end(reader, at, writer, entryAt);
   }
 
   #runRecord(at: number, recordIndex: number, nowMs: number): boolean {

@@ -1,6 +1,7 @@
 import type { DestinationStream } from 'pino';
 import { isLogLevel, type LogLevel } from './log-level.ts';
 import { LineQueue } from './line-queue.ts';
+import { transformOfLine } from './transform-of-line.ts';
 
 export interface LogLine {
   readonly timeMs: number;
@@ -31,9 +32,6 @@ const LINES_MAX = 1_000;
 const CHARACTERS_MAX = 1_048_576;
 const LINE_CHARACTERS_MAX = 8_192;
 const FOLLOWER_LINES_MAX = 1_000;
-
-/** A key stands so in a line; within a text its quotes are escaped. */
-const TRANSFORM_KEY = '"transform":"';
 
 /**
  * The last lines of each transform, those of its guest too, and what comes, for whoever follows. Taken from what the log writes: what is
@@ -100,10 +98,8 @@ export class LogTail {
   }
 
   #take(line: string): void {
-    const key = line.indexOf(TRANSFORM_KEY);
-    if (key < 0) return;
-    const begin = key + TRANSFORM_KEY.length;
-    const name = line.slice(begin, line.indexOf('"', begin));
+    const name = transformOfLine(line);
+    if (name === undefined) return;
     const kept = this.#kept.get(name);
     if (kept === undefined) return;
     const short = line.length > LINE_CHARACTERS_MAX ? shortened(line) : line;

@@ -3,6 +3,7 @@ import { within, type Clock } from '../base/clock.ts';
 import { toStreamlineError, type StreamlineError } from '../base/error.ts';
 import { LineQueue } from './line-queue.ts';
 import { otlpLogRecord } from './otlp-log-record.ts';
+import { transformOfLine } from './transform-of-line.ts';
 
 /** A topic, open for writing. */
 export interface LogSink {
@@ -30,7 +31,6 @@ const IN_FLIGHT_MAX = 500;
 const REOPEN_MS = 10_000;
 /** A cluster that is away says so once in a while. */
 const QUIET_MS = 60_000;
-const TRANSFORM_KEY = '"transform":"';
 
 /**
  * Sends the lines of transforms to a topic, each as an OpenTelemetry log record under the transform's name. Stands behind the log, so it has
@@ -100,10 +100,8 @@ export class LogTopic {
 
   #take(line: string): void {
     if (this.#closed) return;
-    const key = line.indexOf(TRANSFORM_KEY);
-    if (key < 0) return;
-    const begin = key + TRANSFORM_KEY.length;
-    if (this.#options.readsTopic(line.slice(begin, line.indexOf('"', begin)))) return;
+    const transform = transformOfLine(line);
+    if (transform === undefined || this.#options.readsTopic(transform)) return;
     this.#dropped += this.#queue.push(line);
     this.#pump();
   }

@@ -96,7 +96,7 @@ export class FailedRecord {
           const sent = trace?.sending(undefined);
           const produced = this.#context.sink.produce(outcome.range);
           this.#lane.hurryIfDraining();
-          const refusals = await (sent === undefined ? produced : untilSent(produced, sent));
+          const refusals = await untilSent(produced, sent);
           if (this.#lane.assignment.ended) return false;
           if (refusals.length > 0) {
             const { offset } = this.#record;

@@ -339,7 +339,7 @@ export class Lane {
     this.#atProducer += recordCount;
     let failures: readonly ProduceFailure[];
     try {
-      failures = await (sent === undefined ? produced : untilSent(produced, sent));
+      failures = await untilSent(produced, sent);
     } finally {
       this.#atProducer -= recordCount;
     }

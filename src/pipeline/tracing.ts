@@ -75,11 +75,15 @@ export interface RecordRun {
 /** Ends a span: with what the cluster did not take, or with why nobody will know (`lost`). */
 export type Sent = (failures: readonly ProduceFailure[], lost?: { readonly code: string }) => void;
 
-/** What became of records that are handed over; their span ends with it, however that ends. */
-export async function untilSent(
+/** What became of records that are handed over; their span, if they have one, ends with it, however that ends. */
+export function untilSent(
   produced: Promise<readonly ProduceFailure[]>,
-  sent: Sent,
+  sent: Sent | undefined,
 ): Promise<readonly ProduceFailure[]> {
+  return sent === undefined ? produced : endedWith(produced, sent);
+}
+
+async function endedWith(produced: Promise<readonly ProduceFailure[]>, sent: Sent): Promise<readonly ProduceFailure[]> {
   try {
     const failures = await produced;
     sent(failures);
