@@ -83,6 +83,9 @@ const BROKER_PROPERTIES: Readonly<Record<string, string>> = {
   'group.initial.rebalance.delay.ms': '0',
   // A test that kills a member waits for its session to end.
   'group.min.session.timeout.ms': '1000',
+  // Records of tests carry times of years ago. Kafka looks for what is too old half a minute after its start and every five minutes then, and
+  // would delete them under a test's hands.
+  'log.retention.ms': '-1',
   'broker.heartbeat.interval.ms': '500',
   'offsets.topic.num.partitions': '4',
   'offsets.topic.replication.factor': '1',

@@ -102,6 +102,8 @@ whenGone('in a transaction', async (addon, broker, way) => {
   const producer = producerOn(addon, broker.bootstrap, { ...SOON, 'transactional.id': 'gone' });
   assert.equal((await producer.transaction('init', 20_000))[0], 0);
   assert.equal((await producer.transaction('begin', 1000))[0], 0);
+  // A transaction that no partition has come into needs no broker to be committed, and the two calls below go by different threads.
+  assert.equal(await produce(producer, TOPIC, jobOf(records(1))), undefined);
   broker.goes(way);
   const produced = produce(producer, TOPIC, jobOf(records(100)));
   const start = performance.now();
@@ -110,8 +112,7 @@ whenGone('in a transaction', async (addon, broker, way) => {
   assert.ok(performance.now() - start < 8000);
   const aborting = producer.transaction('abort', 60_000);
   await closesInTime(producer);
-  // Fine, when no partition had come into the transaction: then there is nothing to tell the broker.
-  assert.ok(Number.isInteger((await aborting)[0]));
+  assert.notEqual((await aborting)[0], 0);
   assert.ok(Array.isArray(await produced));
 });
 
