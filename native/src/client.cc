@@ -10,8 +10,8 @@ namespace {
 // waits for it, and a cluster far away needs more than the first.
 constexpr int kAskMsFirst = 250;
 constexpr int kAskMsMost = 1000;
-// Without anything to do a client looks around this often; every wait has an end.
-constexpr int kIdleMs = 1000;
+// Whatever comes wakes a client; without anything to do it looks around this often all the same, as every wait has an end.
+constexpr int kIdleMs = 5000;
 // The handle is given so long to be gone before it is left to itself.
 constexpr int kDestroyMs = 2000;
 constexpr int kDestroyMsHasty = 500;

@@ -106,6 +106,21 @@ void test('a commit that fails is aborted, and everything since the last is read
   assertLeftNothing(world);
 });
 
+void test('what is aborted after a long wait is read again at once, though nothing else came meanwhile', async () => {
+  const { world, transactions } = await running([0]);
+  const answer = Promise.withResolvers<void>();
+  transactions.commitGate = answer.promise;
+  world.source.give(record(0, 1));
+  await world.clock.advance(10_000);
+  assert.deepEqual(world.source.seeks, []);
+  answer.reject(new StreamlineError('broker.transaction_aborted', 'by hand'));
+  transactions.commitGate = Promise.resolve();
+  await world.clock.advance(110);
+  assert.deepEqual(world.source.seeks, [{ partition: 0, offset: 1 }]);
+  await world.until(world.pipeline.stop());
+  assertLeftNothing(world);
+});
+
 void test('a partition lost before the end aborts the transaction; the others are read again (I4)', async () => {
   const { world, transactions } = await running([0, 1]);
   world.source.give(record(0, 1), record(1, 1));

@@ -72,7 +72,7 @@ export interface PipelineLog {
 /** How long one poll waits for a record, ms: bounds how late a stop is noticed. */
 const POLL_WAIT_MS = 100;
 /** Of a topic where nothing comes: fifty of those are not to take a core with looking. Whatever comes ends the wait at once. */
-const IDLE_POLL_WAIT_MS = 500;
+const IDLE_POLL_WAIT_MS = 2_000;
 const IDLE_AFTER_POLLS = 20;
 /** A pipeline without room still polls (with everything parked) this often. */
 const KEEP_ALIVE_MS = 1000;
@@ -343,7 +343,8 @@ export class Pipeline {
         if (this.#over) break;
         if (this.#replay !== undefined) continue;
         const beganMs = clock.nowMs();
-        this.#pollsIdly = emptyPolls >= IDLE_AFTER_POLLS;
+        // What is under way may want its poll back: transactions that abort read again.
+        this.#pollsIdly = emptyPolls >= IDLE_AFTER_POLLS && this.stats.inFlight === 0;
         const waitMs = this.#pollsIdly ? IDLE_POLL_WAIT_MS : POLL_WAIT_MS;
         const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), waitMs);
         this.#pollsIdly = false;

@@ -17,8 +17,8 @@ const DEAD_LETTER_TOPIC = 'sim.dlq';
 /** Simulated time with faults, ms; after it the world is kind, and everything has to get done. */
 const FAULTY_MS = 2500;
 const STEPS_MAX = 60_000;
-/** A member that is silent for longer leaves the group: a second of no room, one poll, and their latencies, ms. */
-const SILENT_MAX_MS = 1500;
+/** A member that is silent for longer leaves the group: two seconds of a poll where nothing comes, one more poll, and their latencies, ms. */
+const SILENT_MAX_MS = 2500;
 /** One batch of 12 records from each partition, and the results of three batches, on top of the limit. */
 const OVER_BYTES_MAX = 12_000;
 
