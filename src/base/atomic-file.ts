@@ -90,7 +90,9 @@ export async function sweepAsides(directory: string, olderThanMs = ASIDE_MS_MAX)
   for (const name of names.filter(isAside)) {
     const path = join(directory, name);
     const facts = await stat(path).catch(() => undefined);
-    if (facts?.isFile() !== true || Date.now() - facts.mtimeMs < olderThanMs) continue;
+    if (facts?.isFile() !== true) continue;
+    // The file system's time has fractions of a millisecond: what is new may seem to come from the future.
+    if (Math.max(0, Date.now() - facts.mtimeMs) < olderThanMs) continue;
     await unlink(path).catch(() => undefined);
   }
 }
