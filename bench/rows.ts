@@ -36,6 +36,7 @@ const GOALS: readonly Goal[] = [
   goal('e2e.p99_ms_at_5k', 'at_most', 25),
   goal('e2e.rss_mb', 'at_most', 350),
   goal('trace.sampled_1pct.to_off', 'at_least', 0.97),
+  goal('trace.sampled_1pct.cpu_to_off', 'at_most', 1.03),
   goal('bridge.pass_through.to_bare_loop', 'at_least', 4),
   goal('bridge.pass_through.to_connect_copy', 'at_least', 1.3),
   goal('bridge.pass_through.to_c_loop', 'at_least', 0.5),

@@ -9,26 +9,34 @@ export type Rates = ReadonlyMap<string, readonly SteadyRate[]>;
 /**
  * Each contestant in its own process, one after the other, round after round: what the machine does meanwhile hits them all. One that
  * fails is out of the comparison, which is said: it does not cost the figures of the others.
+ * @param together all of a round at once: for differences that are smaller than what the machine does from one minute to the next. They have
+ *   it between them, so that their rates say nothing but how they compare.
  */
-export async function copyRounds(context: BenchContext, contestants: readonly Contestant[]): Promise<Rates> {
+export async function copyRounds(
+  context: BenchContext,
+  contestants: readonly Contestant[],
+  { together = false } = {},
+): Promise<Rates> {
   const { rounds } = context;
   const width = Math.max(...contestants.map(({ name }) => name.length));
   const rates = new Map<string, SteadyRate[]>(contestants.map(({ name }) => [name, []]));
-  for (let round = 1; round <= rounds; round += 1) {
-    for (const contestant of contestants) {
-      const { name } = contestant;
-      const own = rates.get(name);
-      if (own === undefined) continue;
-      try {
-        const rate = await copyOnce(context, contestant, `${name.replace('_', '-')}-${context.id}-${round}`);
-        own.push(rate);
-        const figures = `${shown(rate.perSecond)} records/s, ${shown(rate.cpuSecondsPerMillion)} CPU s per million`;
-        say(`  round ${round}/${rounds}  ${name.padEnd(width)}  ${figures}`);
-      } catch (error) {
-        rates.delete(name);
-        say(`  round ${round}/${rounds}  ${name.padEnd(width)}  is out: ${String(error)}`);
-      }
+  const copy = async (contestant: Contestant, round: number): Promise<void> => {
+    const { name } = contestant;
+    const own = rates.get(name);
+    if (own === undefined) return;
+    try {
+      const rate = await copyOnce(context, contestant, `${name.replace('_', '-')}-${context.id}-${round}`);
+      own.push(rate);
+      const figures = `${shown(rate.perSecond)} records/s, ${shown(rate.cpuSecondsPerMillion)} CPU s per million`;
+      say(`  round ${round}/${rounds}  ${name.padEnd(width)}  ${figures}`);
+    } catch (error) {
+      rates.delete(name);
+      say(`  round ${round}/${rounds}  ${name.padEnd(width)}  is out: ${String(error)}`);
     }
+  };
+  for (let round = 1; round <= rounds; round += 1) {
+    if (together) await Promise.all(contestants.map((contestant) => copy(contestant, round)));
+    else for (const contestant of contestants) await copy(contestant, round);
   }
   return rates;
 }

@@ -32,7 +32,7 @@ export function traceFigures(context: BenchContext): Promise<Row[]> {
       sidecarContestant('off', spec),
       sidecarContestant('sampled_1pct', spec, {}, { OTEL_EXPORTER_OTLP_ENDPOINT, ...sampler }),
     ];
-    const rates = await copyRounds(context, contestants);
+    const rates = await copyRounds(context, contestants, { together: true });
     const [to, cpu] = (['to', 'cpu_to'] as const).map((figure) =>
       ratioRow('trace', rates, 'sampled_1pct', 'off', figure),
     );

@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { randomHex } from '../base/random-hex.ts';
 import type { BatchReader } from '../pipeline/packed-batch.ts';
 import {
   HEADERS_FROM_INPUT,
@@ -14,12 +15,11 @@ import type { WorkResult } from '../pipeline/ports.ts';
 import type { RemoteContext, TracedRecord, TraceOrder } from '../pipeline/tracing.ts';
 import type { HostContext } from './host-functions/host-context.ts';
 import { hrtimeMs, PhaseTimes } from './phase-times.ts';
-import { newSpanId } from './span-ids.ts';
 import { continued, findTraceparent, looksSampled, ratioSamples, readContext } from './trace-context.ts';
 
-/** Of a record's entries as they were, before its headers are written anew. More is made for those that need it. */
 /** Of a sampled batch, besides records that bring a context: enough to see where their time goes, five spans each. */
-const OWN_RECORDS_MAX = 16;
+const OWN_RECORDS_MAX = 8;
+/** Of a record's entries as they were, before its headers are written anew. More is made for those that need it. */
 const SCRATCH_BYTES = 64 * 1024;
 /** What a client adds to key, value and headers, generously. */
 const FRAME_BYTES = 512;
@@ -205,5 +205,5 @@ export class RecordTracer {
 }
 
 function begun(recordIndex: number, context: RemoteContext | undefined, traceId: string): Current {
-  return { recordIndex, context, traceId, sendSpanId: newSpanId(), beganMs: hrtimeMs(performance.now()) };
+  return { recordIndex, context, traceId, sendSpanId: randomHex(8), beganMs: hrtimeMs(performance.now()) };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomHex } from '../../base/random-hex.ts';
 
 /**
  * Makes ids for the SDK, but for the next span the one it is told: the headers of an output name a span, in the guest thread, before there is
@@ -13,10 +13,10 @@ export class ChosenIds {
   }
 
   readonly generateSpanId = (): string => {
-    const id = this.#next ?? randomBytes(8).toString('hex');
+    const id = this.#next ?? randomHex(8);
     this.#next = undefined;
     return id;
   };
 
-  readonly generateTraceId = (): string => randomBytes(16).toString('hex');
+  readonly generateTraceId = (): string => randomHex(16);
 }
