@@ -1,14 +1,8 @@
+import { hrtimeMs } from '../base/hrtime.ts';
 import type { Phase } from '../pipeline/tracing.ts';
 
 /** Of one record: a guest that emits much to a long chain would fill a trace with calls. */
 const PHASES_MAX = 32;
-
-/** `process.hrtime` counts on for all threads alike, `performance` from the start of each. */
-const ORIGIN_MS = Number(process.hrtime.bigint()) / 1e6 - performance.now();
-
-export function hrtimeMs(nowMs: number): number {
-  return ORIGIN_MS + nowMs;
-}
 
 /** The calls into the guests that one traced record takes, one after the other. */
 export class PhaseTimes {

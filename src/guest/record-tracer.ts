@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { hrtimeMs } from '../base/hrtime.ts';
 import { randomHex } from '../base/random-hex.ts';
 import type { BatchReader } from '../pipeline/packed-batch.ts';
 import {
@@ -14,7 +15,7 @@ import {
 import type { WorkResult } from '../pipeline/ports.ts';
 import type { RemoteContext, TracedRecord, TraceOrder } from '../pipeline/tracing.ts';
 import type { HostContext } from './host-functions/host-context.ts';
-import { hrtimeMs, PhaseTimes } from './phase-times.ts';
+import { PhaseTimes } from './phase-times.ts';
 import { continued, findTraceparent, looksSampled, ratioSamples, readContext } from './trace-context.ts';
 
 /** Of a sampled batch, besides records that bring a context: enough to see where their time goes, five spans each. */
@@ -84,7 +85,7 @@ export class RecordTracer {
     assert(current !== undefined, 'a record is traced');
     this.#leave();
     const { recordIndex, context, sendSpanId, beganMs } = current;
-    const endedMs = hrtimeMs(performance.now());
+    const endedMs = hrtimeMs();
     const kind = writer.view.getUint8(entryAt + RESULT.kind);
     const sent =
       kind === KIND_OUTPUT ? this.#continue(current, reader, at, writer, entryAt) : { outputs: 0, topic: undefined };
@@ -205,5 +206,5 @@ export class RecordTracer {
 }
 
 function begun(recordIndex: number, context: RemoteContext | undefined, traceId: string): Current {
-  return { recordIndex, context, traceId, sendSpanId: randomHex(8), beganMs: hrtimeMs(performance.now()) };
+  return { recordIndex, context, traceId, sendSpanId: randomHex(8), beganMs: hrtimeMs() };
 }

@@ -164,7 +164,7 @@ export class Pipeline {
       clock,
       intervalMs: limits.commitIntervalMs,
       committable: () => this.#committable([...this.#lanes.values()]),
-      idle: () => this.#inFlight.bytes === 0,
+      idle: () => this.#isIdle,
       commit: (offsets) => spanOf(tracing?.committing(offsets), () => source.commit(offsets)),
       counts: this.measures.commits,
       refused: (error) => log.warn({ code: error.code, err: error.message }, 'commit refused, will be tried again'),
@@ -344,7 +344,7 @@ export class Pipeline {
         if (this.#replay !== undefined) continue;
         const beganMs = clock.nowMs();
         // What is under way may want its poll back: transactions that abort read again.
-        this.#pollsIdly = emptyPolls >= IDLE_AFTER_POLLS && this.stats.inFlight === 0;
+        this.#pollsIdly = emptyPolls >= IDLE_AFTER_POLLS && this.#isIdle;
         const waitMs = this.#pollsIdly ? IDLE_POLL_WAIT_MS : POLL_WAIT_MS;
         const batch = await source.poll(this.#versions.recordsMax(limits.pollRecordsMax), waitMs);
         this.#pollsIdly = false;
@@ -437,6 +437,11 @@ export class Pipeline {
   }
 
   // ---- back-pressure ---------------------------------------------------------------------------------------
+
+  /** Every record that was received has its outcome. */
+  get #isIdle(): boolean {
+    return this.stats.inFlight === 0;
+  }
 
   #hasRoom(): boolean {
     return !this.#paused && !this.#replaying && this.#versions.hasRoom(this.#executing) && this.#inFlight.hasRoom();

@@ -1,9 +1,9 @@
+import { hrtimeMs } from '../../base/hrtime.ts';
 import type { PackedBatch } from '../../pipeline/packed-batch.ts';
 import type { PartitionOffset } from '../../pipeline/ports.ts';
 import type { BatchTrace, RecordTrace, Sent, Tracing } from '../../pipeline/tracing.ts';
 import type { TransformationConfig } from '../../spec/transformation-config.ts';
 import { BatchSpans } from './batch-spans.ts';
-import { hrtimeMs } from './span-clock.ts';
 import type { SpanSource } from './span-source.ts';
 
 /** Sampled batches that wait for a commit: of a partition that went to somebody else there will be none. */

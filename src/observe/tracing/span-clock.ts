@@ -1,4 +1,5 @@
 import type { HrTime } from '@opentelemetry/api';
+import { hrtimeMs } from '../../base/hrtime.ts';
 
 /** Moments of one trace: all are counted from one look at both clocks, so a wall clock that is set meanwhile tears nothing apart. */
 export class SpanClock {
@@ -21,12 +22,6 @@ export class SpanClock {
 
   /** @param nowMs of this thread's `performance` */
   ofThread(nowMs: number): HrTime {
-    return this.of(hrtimeMs() - (performance.now() - nowMs));
+    return this.of(hrtimeMs(nowMs));
   }
-}
-
-/** Monotonic, and the same in all threads. */
-export function hrtimeMs(): number {
-  const [seconds, nanoseconds] = process.hrtime();
-  return seconds * 1000 + nanoseconds / 1e6;
 }
