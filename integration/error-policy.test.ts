@@ -69,7 +69,8 @@ clusterTest(
     const rig = await Rig.create(t, bootstrap, {
       records: input,
       partitions: 3,
-      spec: { ...MISBEHAVE, errors: { max_retries: 4, retry_backoff_ms: 800, retry_backoff_max_ms: 800 } },
+      // A wait is between half of that and all of it: four of them are more than the 2.5 s that are looked for below.
+      spec: { ...MISBEHAVE, errors: { max_retries: 4, retry_backoff_ms: 1_300, retry_backoff_max_ms: 1_300 } },
     });
     // One partition, so that its offsets tell who was written first.
     await createTopic(bootstrap, rig.out, 1);
